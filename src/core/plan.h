@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ * What a line comes to: everything a session has to know about how it behaves, in plain values. Made once for
+ * a listener, shared by its sessions, never changed. */
+#ifndef SB_CORE_PLAN_H
+#define SB_CORE_PLAN_H
+
+#include "core/limits.h"
+#include "service/service.h"
+
+/* The words of close=, in their order. */
+enum sb_close_mode {
+	SB_CLOSE_CLEAN,  /* everything sent, FIN, drain until the peer's */
+	SB_CLOSE_RST,    /* everything handed to the kernel, then RST */
+	SB_CLOSE_ABRUPT, /* everything handed to the kernel, then close(): the kernel resets if it has unread bytes */
+};
+
+enum {
+	SB_UDP_SOURCE_MAX = 1000, /* datagrams SOURCE answers one with, on loopback */
+	/* Bytes of a recv unless the line says otherwise: the largest frame, whole. A little more than 64 KiB, so that a
+	 * message of 64 KiB is a short read, after which nobody has to ask whether there is more. */
+	SB_RECV_MAX = SB_FRAME_MAX + SB_FRAME_OVERHEAD_MAX,
+};
+
+struct sb_plan {
+	const struct sb_service *service;
+	const struct sb_limits *limits;
+	struct sb_framing framing;
+	struct sb_source source;
+	uint32_t recv_max; /* bytes of each recv */
+	bool is_recv_set;  /* the line asked for that size: each recv is to be logged */
+	uint64_t stop_ns;  /* stop reading for so long, 0 for never … */
+	uint64_t stop_at;  /* … once so many bytes have come */
+	enum sb_close_mode close;
+};
+
+/* Reads a checked line into a plan. in->line and limits must outlive it; in->framing is not looked at.
+ * on is the transport (one SB_ON_*). 0, or < 0 with *fault at the line's column. */
+int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, const struct sb_limits *limits,
+		 bool strict, struct sb_fault *fault);
+
+#endif

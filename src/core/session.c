@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT
+ * A session. Read session.h first; here is, in order: endings, bytes that come, bytes that go, time. */
+#include "core/session.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { BATCH = 64 }; /* frames a scan finds at a time */
+
+#define RATE_GRACE (10 * SB_S) /* a rate is not judged before this */
+
+const struct sb_reason_row sb_reasons[SB_WHY_COUNT] = {
+#define SB_REASON(id, name, text, change) {name, text, change},
+#include "core/reasons.def"
+#undef SB_REASON
+};
+
+static uint64_t limit(const struct sb_session *s, enum sb_limit which)
+{
+	return s->plan->limits->v[which];
+}
+
+static const struct sb_service_ops *service(const struct sb_session *s)
+{
+	return s->plan->service->ops;
+}
+
+static void check(const struct sb_session *s)
+{
+	assert(s->leg.sending <= s->leg.whole || service(s)->is_source);
+	assert(s->leg.whole <= s->leg.n);
+}
+
+void sb_session_open(struct sb_session *s, const struct sb_plan *plan, uint64_t now)
+{
+	*s = (struct sb_session){.plan = plan, .opened = now, .active = now, .since = now, .read_from = SB_NEVER};
+	if (plan->stop_ns && plan->stop_at == 0)
+		s->read_from = now + plan->stop_ns;
+}
+
+/* ---- endings ---- */
+
+static void drop(struct sb_session *s, uint32_t n)
+{
+	s->dropped = n > UINT32_MAX - s->dropped ? UINT32_MAX : s->dropped + n;
+}
+
+/* What is left of the frame in progress will never be whole. */
+static void drop_partial(struct sb_session *s)
+{
+	drop(s, s->leg.n - s->leg.whole);
+	s->leg.n = s->leg.whole;
+}
+
+void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now)
+{
+	if (s->state != SB_STATE_RUN)
+		return;
+	s->state = SB_STATE_FINISH;
+	s->reason = (uint8_t)why;
+	s->since = now;
+	drop_partial(s);
+}
+
+void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how how)
+{
+	if (s->state == SB_STATE_CLOSED)
+		return;
+	if (s->reason == SB_WHY_NONE)
+		s->reason = (uint8_t)why;
+	s->is_closing = true;
+	s->how = (uint8_t)how;
+}
+
+/* The kernel says the connection is gone: nothing more can be sent, so there is nothing to finish. */
+static void broken(struct sb_session *s, int err)
+{
+	if (s->state == SB_STATE_RUN)
+		s->err = err;
+	sb_session_kill(s, err == -ECONNRESET || err == -EPIPE ? SB_WHY_RESET : SB_WHY_IO, SB_CLOSE_PLAIN);
+}
+
+/* ---- bytes that come ---- */
+
+static enum sb_reason reason_of(int err)
+{
+	switch (err) {
+	case SB_E_TRUNCATED:
+		return SB_WHY_TRUNCATED;
+	case SB_E_TOO_LARGE:
+		return SB_WHY_TOO_LARGE;
+	case SB_E_OVERLONG:
+		return SB_WHY_OVERLONG;
+	case SB_E_BAD_DELIMITER:
+		return SB_WHY_BAD_DELIMITER;
+	default:
+		return SB_WHY_BAD_LENGTH;
+	}
+}
+
+/* Makes the kept tail and what has just come one window. A short tail goes in front of the new bytes, into
+ * their buffer's headroom; a long one has its own buffer with room behind it, and the new bytes go there:
+ * copying it each time would cost a large frame that comes in small pieces its square. */
+static void join(struct sb_leg *leg, const struct sb_done *done)
+{
+	uint32_t n = (uint32_t)done->res;
+
+	if (leg->n == 0) {
+		leg->p = done->data;
+	} else if (leg->n <= done->headroom) {
+		memcpy(done->data - leg->n, leg->p, leg->n);
+		leg->p = done->data - leg->n;
+	} else {
+		memcpy(leg->p + leg->n, done->data, n);
+	}
+	leg->n += n;
+}
+
+/* Complete frames leave the window at once, or stay in it until they are sent. */
+static void route(struct sb_session *s, uint32_t wire)
+{
+	struct sb_leg *leg = &s->leg;
+
+	if (service(s)->route == SB_ROUTE_BACK) {
+		leg->whole += wire;
+		return;
+	}
+	leg->p += wire;
+	leg->n -= wire;
+}
+
+static void count_frames(struct sb_session *s, uint32_t n)
+{
+	s->frames = n > UINT32_MAX - s->frames ? UINT32_MAX : s->frames + n;
+}
+
+/* Finds what is complete now. is_new: the frame in progress began with the bytes that have just come. */
+static void take(struct sb_session *s, bool is_new, uint64_t now)
+{
+	struct sb_frame frames[BATCH];
+	struct sb_leg *leg = &s->leg;
+	int found;
+
+	do {
+		uint32_t wire = 0;
+
+		found = sb_framing_scan(&s->plan->framing, &leg->scan, leg->p + leg->whole, leg->n - leg->whole, frames,
+					BATCH);
+		for (int i = 0; i < found; i++)
+			wire += frames[i].wire;
+		if (found > 0) {
+			count_frames(s, (uint32_t)found);
+			route(s, wire);
+			is_new = true;
+		}
+	} while (found == BATCH);
+	if (is_new)
+		s->since = now;
+	if (found < 0)
+		sb_session_finish(s, reason_of(found), now);
+}
+
+/* A source answers nothing; after the service has ended there is nobody to answer. */
+static bool is_deaf(const struct sb_session *s)
+{
+	return s->state != SB_STATE_RUN || service(s)->is_source;
+}
+
+static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t now)
+{
+	struct sb_leg *leg = &s->leg;
+	bool is_new;
+
+	leg->in += (uint64_t)done->res;
+	s->active = now;
+	if (s->plan->stop_ns && s->read_from == SB_NEVER && leg->in >= s->plan->stop_at)
+		s->read_from = now + s->plan->stop_ns;
+	if (is_deaf(s)) {
+		drop(s, (uint32_t)done->res);
+		if (s->state == SB_STATE_DRAIN && s->dropped > limit(s, SB_LIMIT_DRAIN_BYTES))
+			sb_session_kill(s, SB_WHY_NONE, SB_CLOSE_RESET);
+		return;
+	}
+	is_new = leg->n == leg->whole;
+	join(leg, done);
+	take(s, is_new, now);
+}
+
+static void on_eof(struct sb_session *s, uint64_t now)
+{
+	struct sb_leg *leg = &s->leg;
+	int r;
+
+	leg->is_eof = true;
+	if (is_deaf(s))
+		return;
+	r = sb_framing_end(&s->plan->framing, &leg->scan, leg->n - leg->whole);
+	sb_session_finish(s, r < 0 ? reason_of(r) : SB_WHY_EOF, now);
+}
+
+static void on_recv(struct sb_session *s, const struct sb_done *done, uint64_t now)
+{
+	if (!(done->flags & SB_DONE_MORE))
+		s->leg.is_receiving = false;
+	if (done->res > 0)
+		on_bytes(s, done, now);
+	else if (done->res == 0)
+		on_eof(s, now);
+	else if (done->res != -ECANCELED)
+		broken(s, done->res);
+}
+
+/* ---- bytes that go ---- */
+
+/* Bytes a source has left to send; 0 once the service has ended. */
+static uint64_t source_left(const struct sb_session *s)
+{
+	uint64_t size, most = limit(s, SB_LIMIT_BYTES);
+
+	if (s->state != SB_STATE_RUN || !service(s)->is_source)
+		return 0;
+	size = sb_source_size(&s->plan->source);
+	return (size < most ? size : most) - s->leg.out;
+}
+
+static void on_sent(struct sb_session *s, const struct sb_done *done, uint64_t now)
+{
+	struct sb_leg *leg = &s->leg;
+	uint32_t n = (uint32_t)done->res;
+
+	leg->is_sending = false;
+	if (done->res < 0) {
+		broken(s, done->res);
+		return;
+	}
+	assert(n <= leg->sending);
+	if (n == 0)
+		return;
+	s->active = now;
+	leg->out += n;
+	if (n == leg->sending) {
+		s->mark = leg->out;
+		if (s->state == SB_STATE_RUN)
+			s->since = now;
+	}
+	leg->sending = 0;
+	if (service(s)->is_source) {
+		if (s->state == SB_STATE_RUN && source_left(s) == 0)
+			sb_session_finish(s, sb_source_size(&s->plan->source) == leg->out ? SB_WHY_DONE : SB_WHY_BYTES,
+					  now);
+		return;
+	}
+	leg->p += n;
+	leg->n -= n;
+	leg->whole -= n;
+}
+
+void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t now)
+{
+	if (s->state == SB_STATE_CLOSED)
+		return;
+	if (done->kind == SB_OP_RECV)
+		on_recv(s, done, now);
+	else if (done->kind == SB_OP_SEND)
+		on_sent(s, done, now);
+	check(s);
+}
+
+static bool wants_send(const struct sb_session *s)
+{
+	return !s->leg.is_sending && !s->leg.is_shut && (s->leg.whole > 0 || source_left(s) > 0);
+}
+
+static bool is_paused(const struct sb_session *s)
+{
+	return s->read_from != SB_NEVER && s->read_from != 0;
+}
+
+/* An echo reads no further while it has something to send: that is its back-pressure. */
+static bool wants_recv(const struct sb_session *s)
+{
+	const struct sb_leg *leg = &s->leg;
+
+	if (leg->is_receiving || leg->is_eof)
+		return false;
+	if (s->state == SB_STATE_DRAIN)
+		return true;
+	return s->state == SB_STATE_RUN && leg->whole == 0 && !is_paused(s);
+}
+
+static bool is_flushed(const struct sb_session *s)
+{
+	return s->state == SB_STATE_FINISH && !s->leg.is_sending && s->leg.whole == 0;
+}
+
+static int say_send(struct sb_session *s, struct sb_op *op)
+{
+	struct sb_leg *leg = &s->leg;
+	uint64_t left = source_left(s);
+
+	*op = (struct sb_op){.kind = SB_OP_SEND};
+	if (left > 0) {
+		op->flags = SB_OP_FILL;
+		op->want_max = left < SB_FRAME_MAX ? (uint32_t)left : SB_FRAME_MAX;
+	} else {
+		op->want_max = leg->whole;
+		op->iov[0] = sb_slice(leg->p, leg->whole);
+		op->iov_n = 1;
+	}
+	leg->sending = op->want_max;
+	leg->is_sending = true;
+	return 1;
+}
+
+static int say_recv(struct sb_session *s, struct sb_op *op)
+{
+	const struct sb_plan *plan = s->plan;
+	struct sb_leg *leg = &s->leg;
+	uint64_t want = plan->recv_max;
+
+	/* What is held and what comes must fit the largest buffer: a frame in progress is smaller than that. */
+	if (want > SB_SESSION_HELD_MAX - leg->n)
+		want = SB_SESSION_HELD_MAX - leg->n;
+	if (s->state == SB_STATE_RUN && plan->stop_ns && leg->in < plan->stop_at && want > plan->stop_at - leg->in)
+		want = plan->stop_at - leg->in;
+	*op = (struct sb_op){.kind = SB_OP_RECV, .want_max = (uint32_t)want};
+	leg->is_receiving = true;
+	return 1;
+}
+
+static int say_close(struct sb_session *s, struct sb_op *op)
+{
+	drop_partial(s);
+	s->state = SB_STATE_CLOSED;
+	*op = (struct sb_op){.kind = SB_OP_CLOSE, .arg = s->how};
+	return 1;
+}
+
+/* Everything is sent. How it goes on from here is what close= is about. */
+static int say_end(struct sb_session *s, struct sb_op *op)
+{
+	if (s->plan->close != SB_CLOSE_CLEAN || s->leg.is_eof) {
+		s->how = s->plan->close == SB_CLOSE_RST ? SB_CLOSE_RESET : SB_CLOSE_PLAIN;
+		return say_close(s, op);
+	}
+	s->state = SB_STATE_DRAIN;
+	s->leg.is_shut = true;
+	*op = (struct sb_op){.kind = SB_OP_SHUT};
+	return 1;
+}
+
+int sb_session_next(struct sb_session *s, struct sb_op *op)
+{
+	if (s->state == SB_STATE_CLOSED)
+		return 0;
+	if (s->is_closing || (s->state == SB_STATE_DRAIN && s->leg.is_eof))
+		return say_close(s, op);
+	if (wants_send(s))
+		return say_send(s, op);
+	if (is_flushed(s))
+		return say_end(s, op);
+	if (wants_recv(s))
+		return say_recv(s, op);
+	return 0;
+}
+
+void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
+{
+	assert(n <= s->leg.sending);
+	sb_source_fill(&s->plan->source, s->leg.out, out, n);
+}
+
+void sb_session_moved(struct sb_session *s, uint8_t *p)
+{
+	s->leg.p = p;
+}
+
+/* ---- time ---- */
+
+struct due {
+	uint64_t at;
+	enum sb_reason why; /* NONE: reading goes on */
+};
+
+static void sooner(struct due *due, uint64_t from, uint64_t after, enum sb_reason why)
+{
+	if (after > 0 && from + after < due->at)
+		*due = (struct due){.at = from + after, .why = why};
+}
+
+/* When n bytes since then are no longer the least rate. */
+static uint64_t rate_after(const struct sb_session *s, uint64_t n)
+{
+	uint64_t rate = limit(s, SB_LIMIT_MIN_RATE);
+	uint64_t enough;
+
+	if (rate == 0)
+		return 0;
+	enough = n / rate * SB_S;
+	return enough > RATE_GRACE ? enough : RATE_GRACE;
+}
+
+static struct due next_due(const struct sb_session *s)
+{
+	const struct sb_leg *leg = &s->leg;
+	struct due due = {.at = SB_NEVER, .why = SB_WHY_NONE};
+
+	if (s->state == SB_STATE_CLOSED)
+		return due;
+	if (s->state != SB_STATE_RUN) {
+		sooner(&due, s->since, limit(s, s->reason == SB_WHY_STOP ? SB_LIMIT_STOP : SB_LIMIT_DRAIN),
+		       SB_WHY_STALLED);
+		if (s->state == SB_STATE_DRAIN)
+			sooner(&due, s->active > s->since ? s->active : s->since, limit(s, SB_LIMIT_DRAIN_IDLE),
+			       SB_WHY_STALLED);
+		return due;
+	}
+	sooner(&due, s->opened, limit(s, SB_LIMIT_LIFE), SB_WHY_LIFE);
+	if (is_paused(s)) {
+		sooner(&due, 0, s->read_from, SB_WHY_NONE);
+		return due;
+	}
+	sooner(&due, s->active, limit(s, SB_LIMIT_IDLE), leg->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
+	if (leg->is_sending) {
+		sooner(&due, s->since, rate_after(s, leg->out - s->mark), SB_WHY_SLOW_READER);
+	} else if (leg->in == 0 && !service(s)->is_source) {
+		sooner(&due, s->opened, limit(s, SB_LIMIT_FIRST_BYTE), SB_WHY_FIRST_BYTE);
+	} else if (leg->n > leg->whole) {
+		sooner(&due, s->since, limit(s, SB_LIMIT_FRAME), SB_WHY_FRAME);
+		sooner(&due, s->since, rate_after(s, leg->n - leg->whole), SB_WHY_SLOW);
+	}
+	return due;
+}
+
+uint64_t sb_session_deadline(const struct sb_session *s)
+{
+	return next_due(s).at;
+}
+
+/* The pause is over. What was waited for begins anew: it was our doing that it did not come. */
+static void read_on(struct sb_session *s, uint64_t now)
+{
+	s->read_from = 0;
+	s->active = now;
+	s->since = now;
+}
+
+void sb_session_tick(struct sb_session *s, uint64_t now)
+{
+	struct due due = next_due(s);
+
+	if (due.at > now)
+		return;
+	if (s->state != SB_STATE_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER)
+		sb_session_kill(s, due.why, SB_CLOSE_RESET);
+	else if (due.why == SB_WHY_NONE)
+		read_on(s, now);
+	else
+		sb_session_finish(s, due.why, now);
+}

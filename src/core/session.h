@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A session: one connection, as a function of what happened to it.
+ *
+ *   sb_session_open(s, plan, now)
+ *   then, for ever:  sb_session_event(s, completion, now)   or   sb_session_tick(s, now)
+ *                    while (sb_session_next(s, &op)) carry op out
+ *                    keep what sb_session_held() says; wake at sb_session_deadline()
+ *   until it has said CLOSE.
+ *
+ * No I/O, no clock, no allocation, no callback: time is an argument, memory is lent. A completion may be
+ * handed in while an op is being carried out, before next() is asked again.
+ *
+ * Bytes. What has been received and is not done with is one contiguous window:
+ *
+ *   p ………………………… p + whole ……………………… p + n
+ *   frames to be sent     a frame in progress         0 <= sending <= whole <= n
+ *
+ * It lies in the buffer that came with the last completion, or, if held() said that something of it is still
+ * needed when that buffer had to go back, where moved() says it is now.
+ *
+ * States. RUN -> FINISH (the service has ended; what is to be sent is sent) -> DRAIN (our FIN is out; what
+ * comes is dropped until the peer's FIN) -> CLOSED (CLOSE has been said). A state may be skipped, never
+ * gone back to. The first reason stays.
+ */
+#ifndef SB_CORE_SESSION_H
+#define SB_CORE_SESSION_H
+
+#include "base/op.h"
+#include "base/timer.h"
+#include "core/plan.h"
+
+enum sb_reason {
+#define SB_REASON(id, name, text, change) SB_WHY_##id,
+#include "core/reasons.def"
+#undef SB_REASON
+	SB_WHY_COUNT
+};
+
+struct sb_reason_row {
+	const char *name, *text;
+	const char *change; /* the option or key that changes it, "" for none */
+};
+
+extern const struct sb_reason_row sb_reasons[SB_WHY_COUNT];
+
+/* The most that held() ever is: a frame in progress is smaller, and nothing is read while a reply waits. */
+enum { SB_SESSION_HELD_MAX = SB_RECV_MAX };
+
+enum sb_state { SB_STATE_RUN, SB_STATE_FINISH, SB_STATE_DRAIN, SB_STATE_CLOSED };
+
+/* One direction pair of a session: what is received on a socket, and what is sent on it. */
+struct sb_leg {
+	uint8_t *p;
+	uint32_t n, whole, sending;
+	bool is_receiving, is_sending; /* an op is outstanding */
+	bool is_eof, is_shut;          /* the peer's FIN has come; ours has been said */
+	struct sb_scan scan;
+	uint64_t in, out; /* bytes received, sent */
+};
+
+struct sb_session {
+	const struct sb_plan *plan;
+	struct sb_leg leg; /* leg 0; a second is lent and pointed to when a service has one */
+	uint64_t opened;   /* when */
+	uint64_t active;   /* when the last byte went either way */
+	uint64_t since; /* RUN: when the frame in progress, or the unfinished send, began; later: when FINISH began */
+	uint64_t mark;  /* bytes sent before the unfinished send began */
+	uint64_t read_from; /* stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
+	uint32_t frames;    /* complete frames received; stops at UINT32_MAX */
+	uint32_t dropped;   /* bytes received and not answered, likewise */
+	int32_t err;        /* the -errno behind the reasons reset and io-error */
+	uint8_t state, reason;
+	uint8_t how;     /* enum sb_close_how of the CLOSE */
+	bool is_closing; /* CLOSE is to be said next */
+};
+
+void sb_session_open(struct sb_session *s, const struct sb_plan *plan, uint64_t now);
+
+/* Something happened. done->data may be written to in its headroom and is taken over: see held(). */
+void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t now);
+
+/* The next thing it wants done: 1, or 0 when there is nothing now. Fills all of *op but its handle. */
+int sb_session_next(struct sb_session *s, struct sb_op *op);
+
+/* Writes the bytes of the outstanding FILL send; n is no more than its want_max. */
+void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n);
+
+/* When it wants to be ticked; SB_NEVER for not at all. It may move at every event, mostly to later. */
+uint64_t sb_session_deadline(const struct sb_session *s);
+void sb_session_tick(struct sb_session *s, uint64_t now);
+
+/* Ends it: in order (FINISH), or at once. The reason is taken only if there is none yet. */
+void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now);
+void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how how);
+
+/* What of the received bytes it still needs. Empty: the buffer may go back. More than the completion's headroom must
+ * lie at the start of a buffer of SB_SESSION_HELD_MAX bytes before the next RECV: what comes is put behind them. */
+static inline struct sb_slice sb_session_held(const struct sb_session *s)
+{
+	return sb_slice(s->leg.p, s->leg.n);
+}
+
+/* The held bytes are at p now. */
+void sb_session_moved(struct sb_session *s, uint8_t *p);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One line of text that says how the server behaves: VERB key=value key=value …
+ *
+ * Here is its grammar and the table of keys (keys.def), and nothing else: what a value means to a codec,
+ * a service or a socket is theirs to say. Every value keeps its column, so that they can point at it too.
+ */
+#ifndef SB_SCENARIO_LINE_H
+#define SB_SCENARIO_LINE_H
+
+#include "base/fault.h"
+#include "base/number.h"
+
+enum {
+	SB_LINE_MAX = 1024, /* bytes of a line, its end not counted */
+	SB_LINE_OPTS_MAX = 16,
+};
+
+/* SB_KEY_FRAME, SB_KEY_MAX, … one for each row of keys.def, in its order; then SB_KEYS_N. */
+enum sb_key {
+#define SB_KEY(id, name, type, group, on, min, max, arg, help) SB_KEY_##id,
+#include "scenario/keys.def"
+#undef SB_KEY
+	SB_KEYS_N
+};
+
+/* Groups of keys: a service says which it takes (services.def). */
+enum sb_key_group {
+	SB_G_FRAMING = 1, /* how streams are cut into messages */
+	SB_G_READ = 2,    /* how we read */
+	SB_G_SOURCE = 4,  /* what SOURCE sends */
+	SB_G_ENDING = 8,  /* how we close */
+	SB_G_LISTEN = 16, /* what must be chosen before accept */
+	SB_G_OPT = 32,    /* socket options */
+};
+
+/* Transports a key applies to. */
+enum sb_key_on {
+	SB_ON_TCP = 1,
+	SB_ON_UNIX = 2,
+	SB_ON_UDP = 4,
+	SB_ON_STREAM = SB_ON_TCP | SB_ON_UNIX,
+	SB_ON_IP = SB_ON_TCP | SB_ON_UDP,
+	SB_ON_ANY = SB_ON_STREAM | SB_ON_UDP,
+};
+
+enum sb_key_type {
+	SB_T_SIZE,    /* 1*DIGIT ["k" / "M"] -> num, bytes */
+	SB_T_COUNT,   /* 1*DIGIT -> num */
+	SB_T_TIME,    /* 1*DIGIT ("us" / "ms" / "s" / "m") -> num, nanoseconds */
+	SB_T_TIME_AT, /* TIME ["@" SIZE] -> num, nanoseconds; at, bytes */
+	SB_T_TEXT,    /* any, unescaped -> text */
+	SB_T_WORD,    /* one of arg's words ("clean|rst|abrupt") -> num, its index; text */
+};
+
+struct sb_key_row {
+	const char *name;
+	enum sb_key_type type;
+	unsigned group, on;
+	uint64_t min, max; /* of num; for TEXT, of its length */
+	const char *arg;   /* how the value is written, for help: "SIZE", "NAME", "clean|rst|abrupt" */
+	const char *help;
+};
+
+extern const struct sb_key_row sb_keys[SB_KEYS_N];
+
+struct sb_value {
+	bool set;
+	uint16_t key_col, col; /* of the key and of its value */
+	uint64_t num, at;
+	struct sb_slice text; /* the value, unescaped; lives in the line's own storage */
+};
+
+/* opt.NAME=VALUE: the name as written, the value unescaped. */
+struct sb_line_opt {
+	struct sb_slice name, value;
+	uint16_t col, value_col;
+};
+
+struct sb_line {
+	struct sb_slice verb;
+	uint16_t verb_col;
+	uint8_t opts_n;
+	struct sb_value v[SB_KEYS_N];
+	struct sb_line_opt opts[SB_LINE_OPTS_MAX];
+	uint16_t text_n;
+	uint8_t text[SB_LINE_MAX]; /* unescaped values; slices above point here: a line is not copied */
+};
+
+/* Parses text (with or without its CR LF). 0, or < 0 with *fault at the column: SB_E_SYNTAX, SB_E_UNKNOWN
+ * (a key, or a word of its value; with the nearest), SB_E_DUPLICATE, SB_E_RANGE (names the range), SB_E_TYPE,
+ * SB_E_TOO_LARGE (the line), SB_E_LIMIT (more than SB_LINE_OPTS_MAX options). Bytes outside VCHAR and space are
+ * refused. Nothing of a refused line is to be used. */
+int sb_line_parse(struct sb_line *line, struct sb_slice text, struct sb_fault *fault);
+
+/* Checks that a key given in the line belongs to one of the groups and applies on the transport: 0, or
+ * SB_E_PLACE naming the key, its column, and where it does apply. who is the service's name for the sentence. */
+int sb_line_check(const struct sb_line *line, unsigned groups, unsigned on, const char *who, struct sb_fault *fault);
+
+/* Writes the line back in its canonical form (the verb, the keys in the order of the table, the options as they
+ * came; numbers in the largest unit that loses nothing), NUL-terminated: parse(print(x)) = x, and it is never
+ * longer than what was parsed. Returns its length, or SB_E_NO_SPACE. */
+int sb_line_print(const struct sb_line *line, char *out, size_t cap);
+
+/* The i-th key's name for sb_nearest(); list is not used. */
+const char *sb_key_name_at(const void *list, size_t i);
+
+#endif

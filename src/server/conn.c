@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection: what its session wants is carried out, what its session still needs is kept, and it is
+ * woken when its session says. The session decides everything; here is only how.
+ */
+#include "server/server.h"
+
+#include <assert.h>
+
+/* Sends of a source in one go, before others get their turn. */
+enum { FILLS_MAX = 4 };
+
+_Static_assert(SB_SESSION_HELD_MAX <= SB_IO_BUF_SIZE, "one receive holds the largest frame");
+
+static struct sb_handle handle_of(const struct sb_server *srv, const struct sb_conn *c)
+{
+	return (struct sb_handle){.slot = sb_pool_index(&srv->conns, c), .gen = c->gen};
+}
+
+struct sb_conn *sb_conn_at(struct sb_server *srv, uint32_t slot)
+{
+	struct sb_conn *c;
+
+	if (slot >= srv->conns.fresh)
+		return NULL;
+	c = sb_pool_at(&srv->conns, slot);
+	return c->fd >= 0 ? c : NULL;
+}
+
+static struct sb_log *log_of(struct sb_server *srv)
+{
+	return &srv->log;
+}
+
+/* ---- memory ---- */
+
+static struct sb_pool *pool_of(struct sb_server *srv, const void *p)
+{
+	for (int i = 0; i < SB_BUF_CLASSES; i++)
+		if (sb_pool_owns(&srv->bufs[i], p))
+			return &srv->bufs[i];
+	return NULL;
+}
+
+/* The largest class is what lets anything be read at all: see sb_io's is_held. */
+static void watch_memory(struct sb_server *srv)
+{
+	bool is_held = sb_pool_left(&srv->bufs[SB_BUF_CLASSES - 1]) == 0;
+
+	if (is_held == srv->io.is_held)
+		return;
+	srv->io.is_held = is_held;
+	if (!is_held)
+		return;
+	srv->count[SB_COUNT_HELD_WAITS]++;
+	if (sb_log_begin(log_of(srv), SB_LOG_MEMORY, srv->now)) {
+		sb_log_text(log_of(srv), "why",
+			    sb_slice_cstr(
+				    "all buffers are in use; connections without one wait to be read (--max-held)"));
+		sb_log_end(log_of(srv));
+	}
+}
+
+static void give_back(struct sb_server *srv, struct sb_conn *c)
+{
+	if (c->buf)
+		sb_pool_put(pool_of(srv, c->buf), c->buf);
+	c->buf = NULL;
+}
+
+/* The smallest block that n bytes fit into, of what is left. */
+static void *get_buf(struct sb_server *srv, size_t n)
+{
+	void *block = NULL;
+
+	for (int i = 0; i < SB_BUF_CLASSES && !block; i++)
+		if (srv->bufs[i].block_size >= n)
+			block = sb_pool_get(&srv->bufs[i]);
+	return block;
+}
+
+/* After the session has had its say the loop's buffer goes back: what is still needed of it gets its own. There is
+ * always a block: nothing is read without one to spare, and what is joined in the loop's buffer leaves its own. */
+static void keep(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_slice held = sb_session_held(&c->session);
+	const struct sb_pool *pool = c->buf ? pool_of(srv, c->buf) : NULL;
+	bool is_kept = pool && held.p >= (uint8_t *)c->buf && held.p < (uint8_t *)c->buf + pool->block_size;
+
+	if (held.n == 0) {
+		if (c->buf) {
+			give_back(srv, c);
+			watch_memory(srv);
+		}
+		return;
+	}
+	if (is_kept && (held.n <= SB_IO_HEADROOM || held.p == c->buf))
+		return;
+	if (!is_kept) {
+		give_back(srv, c);
+		c->buf = get_buf(srv, held.n);
+		assert(c->buf);
+		watch_memory(srv);
+	}
+	memmove(c->buf, held.p, held.n);
+	sb_session_moved(&c->session, c->buf);
+}
+
+/* ---- the end ---- */
+
+static void say_close(struct sb_server *srv, struct sb_conn *c, uint64_t unsent)
+{
+	const struct sb_session *s = &c->session;
+	const struct sb_reason_row *why = &sb_reasons[s->reason];
+	struct sb_log *log = log_of(srv);
+
+	if (!sb_log_begin(log, SB_LOG_CLOSE, srv->now))
+		return;
+	sb_log_u64(log, "conn", c->id);
+	sb_log_addr(log, "peer", &c->peer);
+	sb_log_word(log, "reason", why->name);
+	sb_log_word(log, "how", s->how == SB_CLOSE_RESET ? "rst" : "close");
+	sb_log_u64(log, "in", s->leg.in);
+	sb_log_u64(log, "out", s->leg.out);
+	sb_log_u64(log, "frames", s->frames);
+	if (s->dropped)
+		sb_log_u64(log, "dropped", s->dropped);
+	if (unsent)
+		sb_log_u64(log, "unsent", unsent);
+	if (s->leg.scan.err)
+		sb_log_u64(log, "offset", s->leg.scan.base);
+	if (s->err)
+		sb_log_word(log, "errno", sb_errname(s->err));
+	if (why->change[0])
+		sb_log_word(log, "change", why->change);
+	sb_log_end(log);
+}
+
+static void add_up(struct sb_server *srv, const struct sb_session *s, uint64_t unsent)
+{
+	srv->closed[s->reason]++;
+	srv->count[SB_COUNT_OPEN]--;
+	srv->count[SB_COUNT_BYTES_IN] += s->leg.in;
+	srv->count[SB_COUNT_BYTES_OUT] += s->leg.out;
+	srv->count[SB_COUNT_BYTES_DROPPED] += s->dropped;
+	srv->count[SB_COUNT_BYTES_UNSENT] += unsent;
+	srv->count[SB_COUNT_FRAMES] += s->frames;
+}
+
+static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
+{
+	uint32_t slot = sb_pool_index(&srv->conns, c), gen = c->gen;
+	uint64_t unsent = sb_session_held(&c->session).n;
+
+	if (how == SB_CLOSE_RESET)
+		sb_sys_reset_on_close(srv->sys, c->fd);
+	srv->io.backend->ops->detach(&srv->io, slot);
+	sb_sys_close(srv->sys, c->fd);
+	say_close(srv, c, unsent);
+	add_up(srv, &c->session, unsent);
+	sb_timers_set(&srv->timers, slot, SB_NEVER);
+	give_back(srv, c);
+	watch_memory(srv);
+	if (c->is_counted)
+		sb_perip_drop(&srv->perip, &c->peer);
+	c->fd = -1;
+	c->gen = gen + 1;
+	sb_pool_put(&srv->conns, c);
+}
+
+/* ---- ops ---- */
+
+static void say_io(struct sb_server *srv, const struct sb_conn *c, enum sb_log_event event, int res)
+{
+	struct sb_log *log = log_of(srv);
+	bool is_asked = event == SB_LOG_RECV && c->session.plan->is_recv_set;
+
+	if (log->level < SB_LOG_DEBUG && !is_asked)
+		return;
+	if (!sb_log_begin_asked(log, event, srv->now))
+		return;
+	sb_log_u64(log, "conn", c->id);
+	if (res >= 0)
+		sb_log_i64(log, "bytes", res);
+	else
+		sb_log_word(log, "errno", sb_errname(res));
+	sb_log_end(log);
+}
+
+/* What is made for the moment is sent at once or, if there is no room, made again when there is. After some of it
+ * the others get their turn: an empty send completes when it is ours again. */
+static void fill(struct sb_server *srv, struct sb_conn *c, struct sb_op *op, int fills)
+{
+	op->iov[0] = sb_slice(srv->scratch, op->want_max);
+	op->iov_n = 1;
+	if (fills < FILLS_MAX)
+		sb_session_fill(&c->session, srv->scratch, op->want_max);
+	else
+		op->iov[0].n = 0;
+}
+
+static void send(struct sb_server *srv, struct sb_conn *c, const struct sb_op *op)
+{
+	struct sb_done done;
+
+	if (!srv->io.backend->ops->submit(&srv->io, op, &done))
+		return;
+	say_io(srv, c, SB_LOG_SEND, done.res);
+	sb_session_event(&c->session, &done, srv->now);
+}
+
+static void arm(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_op op = {.handle = handle_of(srv, c), .kind = SB_OP_RECV, .want_max = c->want};
+	struct sb_done done;
+
+	if (c->buf && pool_of(srv, c->buf) == &srv->bufs[SB_BUF_CLASSES - 1])
+		op.flags = SB_OP_ROOM;
+	c->want = 0;
+	srv->io.backend->ops->submit(&srv->io, &op, &done);
+}
+
+/* Later is looked at when the earlier comes. */
+static void set_timer(struct sb_server *srv, const struct sb_conn *c)
+{
+	uint32_t slot = sb_pool_index(&srv->conns, c);
+	uint64_t at = sb_session_deadline(&c->session);
+
+	if (at < sb_timers_get(&srv->timers, slot))
+		sb_timers_set(&srv->timers, slot, at);
+}
+
+static void run(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_op op;
+	int fills = 0;
+
+	while (sb_session_next(&c->session, &op)) {
+		op.handle = handle_of(srv, c);
+		switch (op.kind) {
+		case SB_OP_SEND:
+			if (op.flags & SB_OP_FILL)
+				fill(srv, c, &op, fills++);
+			send(srv, c, &op);
+			break;
+		case SB_OP_RECV:
+			c->want = op.want_max;
+			break;
+		case SB_OP_SHUT:
+			/* It fails only when the connection is gone, which the next recv says better. */
+			sb_sys_shutdown_write(srv->sys, c->fd);
+			break;
+		default:
+			assert(op.kind == SB_OP_CLOSE);
+			end(srv, c, (enum sb_close_how)op.arg);
+			return;
+		}
+	}
+	keep(srv, c);
+	if (c->want)
+		arm(srv, c);
+	set_timer(srv, c);
+}
+
+/* ---- events ---- */
+
+int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted)
+{
+	struct sb_conn *c = sb_pool_get(&srv->conns);
+	struct sb_log *log = log_of(srv);
+	uint32_t gen;
+	int r;
+
+	if (!c)
+		return SB_E_LIMIT;
+	gen = c->gen;
+	*c = (struct sb_conn){.peer = *peer, .fd = fd, .gen = gen, .listener = (uint16_t)listener};
+	r = srv->io.backend->ops->attach(&srv->io, handle_of(srv, c), fd, SB_IO_STREAM);
+	if (r < 0) {
+		c->fd = -1;
+		sb_pool_put(&srv->conns, c);
+		return r;
+	}
+	c->id = ++srv->conn_ids;
+	c->is_counted = is_counted;
+	srv->count[SB_COUNT_ACCEPTED]++;
+	srv->count[SB_COUNT_OPEN]++;
+	if (sb_log_begin(log, SB_LOG_OPEN, srv->now)) {
+		sb_log_u64(log, "conn", c->id);
+		sb_log_addr(log, "peer", peer);
+		sb_log_u64(log, "listener", listener + 1);
+		sb_log_end(log);
+	}
+	sb_listener_set_conn(srv, listener, fd);
+	sb_session_open(&c->session, &srv->listeners[listener].plan, srv->now);
+	run(srv, c);
+	return 0;
+}
+
+void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done *done)
+{
+	if (done->kind == SB_OP_RECV)
+		say_io(srv, c, SB_LOG_RECV, done->res);
+	sb_session_event(&c->session, done, srv->now);
+	run(srv, c);
+}
+
+void sb_conn_tick(struct sb_server *srv, struct sb_conn *c)
+{
+	sb_session_tick(&c->session, srv->now);
+	run(srv, c);
+}
+
+void sb_conn_stop(struct sb_server *srv, struct sb_conn *c)
+{
+	if (srv->stage == SB_STAGE_KILL)
+		sb_session_kill(&c->session, SB_WHY_KILLED, SB_CLOSE_PLAIN);
+	else
+		sb_session_finish(&c->session, SB_WHY_STOP, srv->now);
+	run(srv, c);
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From "ENDPOINT,LINE" to a socket that listens: the line is read, its plan made, its options set on the socket
+ * (accepted connections inherit them, which saves a system call each), and what the kernel made of them said.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+
+enum { STRICT_BUF = 64 * 1024 };
+
+static const char *const defaults[] = {
+	"tcp://127.0.0.1:7777,ECHO",
+	"tcp://[::1]:7777,ECHO",
+	"udp://127.0.0.1:7777,ECHO",
+	"udp://[::1]:7777,ECHO",
+};
+
+bool sb_listen_ask_at(const struct sb_config *config, size_t i, struct sb_listen_ask *ask)
+{
+	if (config->listens_n > 0) {
+		if (i >= config->listens_n)
+			return false;
+		*ask = (struct sb_listen_ask){.text = sb_slice_cstr(config->listens[i])};
+		return true;
+	}
+	if (i >= sizeof(defaults) / sizeof(defaults[0]))
+		return false;
+	*ask = (struct sb_listen_ask){.text = sb_slice_cstr(defaults[i])};
+	ask->is_optional = memchr(ask->text.p, '[', ask->text.n) != NULL;
+	return true;
+}
+
+/* Columns are of what was typed, the endpoint included. */
+static int place(const struct sb_listener *l, int r, struct sb_fault *fault)
+{
+	if (r < 0 && fault && fault->col)
+		fault->col += l->line_at;
+	return r;
+}
+
+int sb_listener_parse(struct sb_listener *l, struct sb_slice text, struct sb_fault *fault)
+{
+	struct sb_slice endpoint = text, line = sb_slice_cstr("ECHO");
+	size_t comma = 0;
+	int r;
+
+	while (comma < text.n && text.p[comma] != ',')
+		comma++;
+	endpoint.n = comma;
+	r = sb_endpoint_parse(&l->endpoint, endpoint, fault);
+	if (r < 0)
+		return r;
+	l->line_at = comma < text.n ? (uint32_t)comma + 1 : 0;
+	if (comma < text.n)
+		line = sb_slice_skip(text, comma + 1);
+	return place(l, sb_line_parse(&l->line, line, fault), fault);
+}
+
+void sb_text_listener(struct sb_text *t, const struct sb_listener *l)
+{
+	char line[SB_LINE_MAX * 4];
+	int n = sb_line_print(&l->line, line, sizeof(line));
+
+	sb_text_endpoint(t, &l->endpoint);
+	sb_text_char(t, ' ');
+	sb_text_bytes(t, sb_slice(line, n > 0 ? (size_t)n : 0));
+}
+
+/* ---- options ---- */
+
+struct asked {
+	struct sb_opt_ask ask;
+	bool is_said; /* the line asked for it, so what came of it is logged */
+};
+
+enum { ASKED_MAX = SB_LINE_OPTS_MAX + 16 };
+
+struct asked_list {
+	struct asked a[ASKED_MAX];
+	size_t n;
+};
+
+static struct sb_opt_place place_of(const struct sb_server *srv, const struct sb_listener *l)
+{
+	return (struct sb_opt_place){
+		.who = SB_OPT_OPERATOR,
+		.when = SB_OPT_LISTENER,
+		.strict = srv->is_strict,
+		.is_tcp = l->endpoint.on == SB_ON_TCP,
+		.is_udp = l->endpoint.on == SB_ON_UDP,
+		.is_ipv4 = l->endpoint.addr.family == SB_IPV4,
+		.is_ipv6 = l->endpoint.addr.family == SB_IPV6,
+	};
+}
+
+static bool is_asked(const struct asked_list *list, const struct sb_sockopt *row)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->a[i].ask.row == row)
+			return true;
+	return false;
+}
+
+/* What every listener gets unless its line says otherwise. */
+static void ask_default(struct asked_list *list, const char *name, int64_t value)
+{
+	const struct sb_sockopt *row;
+
+	for (size_t i = 0; (row = sb_sockopt_at(i)); i++) {
+		if (!sb_slice_is(sb_slice_cstr(name), row->name))
+			continue;
+		if (!is_asked(list, row) && list->n < ASKED_MAX)
+			list->a[list->n++] = (struct asked){.ask = {.row = row, .value = value}};
+		return;
+	}
+}
+
+/* An option is the listener's, whose connections inherit it, or one that each connection has to be given. */
+static int find(struct sb_opt_ask *ask, bool *is_conn, const struct sb_server *srv, const struct sb_listener *l,
+		const struct sb_line_opt *opt, struct sb_fault *fault)
+{
+	struct sb_opt_place place = place_of(srv, l);
+	int r = sb_sockopt_find(ask, opt->name, opt->value, place, fault);
+
+	*is_conn = false;
+	if (r != SB_E_PLACE || l->endpoint.on == SB_ON_UDP)
+		return r;
+	place.when = SB_OPT_CONNECTION;
+	*is_conn = true;
+	return sb_sockopt_find(ask, opt->name, opt->value, place, fault);
+}
+
+static int ask_for(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l,
+		   const struct sb_line_opt *opt, struct sb_fault *fault)
+{
+	struct asked a = {.is_said = true};
+	bool is_conn;
+	int r = find(&a.ask, &is_conn, srv, l, opt, fault);
+
+	if (r < 0) {
+		if (fault)
+			fault->col = fault->col == 2 ? opt->value_col : opt->col;
+		return r;
+	}
+	if (is_asked(list, a.ask.row))
+		return sb_fault_set(fault, SB_E_DUPLICATE, opt->col, "%s is asked for twice", a.ask.row->name);
+	if (!is_conn) {
+		list->a[list->n++] = a;
+		return 0;
+	}
+	if (l->conn_opts_n == SB_CONN_OPTS_MAX)
+		return sb_fault_set(fault, SB_E_LIMIT, opt->col, "at most %d options of connections", SB_CONN_OPTS_MAX);
+	l->conn_opts[l->conn_opts_n++] = a.ask;
+	return 0;
+}
+
+/* rcvbuf= and sndbuf= are the same options by a shorter name. */
+static int ask_buf(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, enum sb_key key,
+		   const char *name, struct sb_fault *fault)
+{
+	const struct sb_value *v = &l->line.v[key];
+	char digits[24];
+	struct sb_text t = sb_text_in(digits, sizeof(digits));
+	struct sb_line_opt opt = {.name = sb_slice_cstr(name), .col = v->key_col, .value_col = v->col};
+
+	if (!v->set)
+		return 0;
+	sb_text_u64(&t, v->num);
+	opt.value = sb_slice(t.p, t.n);
+	return ask_for(list, srv, l, &opt, fault);
+}
+
+static int collect(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
+{
+	int r = ask_buf(list, srv, l, SB_KEY_RCVBUF, "SO_RCVBUF", fault);
+
+	if (r == 0)
+		r = ask_buf(list, srv, l, SB_KEY_SNDBUF, "SO_SNDBUF", fault);
+	for (size_t i = 0; i < l->line.opts_n && r == 0; i++)
+		r = ask_for(list, srv, l, &l->line.opts[i], fault);
+	if (r < 0)
+		return r;
+	if (l->endpoint.on == SB_ON_TCP) {
+		/* Linux: a restart binds although old connections are in TIME_WAIT, and no second listener can. */
+		ask_default(list, "SO_REUSEADDR", 1);
+		ask_default(list, "TCP_NODELAY", 1);
+	}
+	if (l->endpoint.on != SB_ON_UNIX && l->endpoint.addr.family == SB_IPV6)
+		ask_default(list, "IPV6_V6ONLY", 1);
+	if (srv->is_strict && l->endpoint.on != SB_ON_UNIX) {
+		ask_default(list, "SO_RCVBUF", STRICT_BUF);
+		ask_default(list, "SO_SNDBUF", STRICT_BUF);
+	}
+	if (srv->is_strict && l->endpoint.on == SB_ON_TCP)
+		ask_default(list, "TCP_NOTSENT_LOWAT", 16 * 1024);
+	return 0;
+}
+
+static void say_option(struct sb_server *srv, uint32_t i, const struct sb_opt_ask *ask, int err, int64_t effective)
+{
+	struct sb_log *log = &srv->log;
+
+	if (!sb_log_begin(log, SB_LOG_OPTION, srv->now))
+		return;
+	sb_log_u64(log, "listener", i + 1);
+	sb_log_word(log, "name", ask->row->name);
+	sb_log_i64(log, "asked", ask->value);
+	if (err < 0)
+		sb_log_word(log, "errno", sb_errname(err));
+	else
+		sb_log_i64(log, "effective", effective);
+	sb_log_end(log);
+}
+
+void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd)
+{
+	const struct sb_listener *l = &srv->listeners[i];
+
+	for (uint32_t k = 0; k < l->conn_opts_n; k++) {
+		int64_t effective = 0;
+		int r = sb_sockopt_set(srv->sys, fd, l->conn_opts[k], &effective);
+
+		say_option(srv, i, &l->conn_opts[k], r, effective);
+	}
+}
+
+static int set_options(struct sb_server *srv, uint32_t i, const struct asked_list *list, struct sb_fault *fault)
+{
+	const struct sb_listener *l = &srv->listeners[i];
+
+	for (size_t k = 0; k < list->n; k++) {
+		const struct asked *a = &list->a[k];
+		int64_t effective = 0;
+		int r = sb_sockopt_set(srv->sys, l->fd, a->ask, &effective);
+
+		if (r < 0)
+			return sb_fault_set(fault, r, 0, "%s=%lld: %s", a->ask.row->name, (long long)a->ask.value,
+					    sb_strerror(r));
+		if (a->is_said)
+			say_option(srv, i, &a->ask, 0, effective);
+	}
+	return 0;
+}
+
+/* ---- binding ---- */
+
+static int say_bind(const struct sb_listener *l, int err, struct sb_fault *fault)
+{
+	char room[160];
+	struct sb_text t = sb_text_in(room, sizeof(room));
+	const char *fix = "";
+
+	sb_text_endpoint(&t, &l->endpoint);
+	if (err == -EADDRINUSE && l->endpoint.on != SB_ON_UNIX)
+		fix = ": something else has this port; port 0 picks a free one";
+	else if (err == -EADDRINUSE)
+		fix = ": a server listens there";
+	else if (err == -EACCES && l->endpoint.on != SB_ON_UNIX)
+		fix = ": ports below 1024 need a privilege; port 0 picks a free one";
+	return sb_fault_set(fault, err, 0, "%s: %s%s", sb_text_end(&t), sb_strerror(err), fix);
+}
+
+/* A socket's file outlives its server. If nobody answers there it is a leftover, and goes. */
+static int bind_unix(struct sb_server *srv, struct sb_listener *l)
+{
+	int r = sb_sys_bind_unix(srv->sys, l->fd, l->endpoint.path);
+	int probe;
+
+	if (r != -EADDRINUSE)
+		return r;
+	probe = sb_sys_socket(srv->sys, SB_UNIX, true);
+	if (probe < 0)
+		return probe;
+	r = sb_sys_connect_unix(srv->sys, probe, l->endpoint.path);
+	sb_sys_close(srv->sys, probe);
+	if (r != -ECONNREFUSED)
+		return -EADDRINUSE;
+	r = sb_sys_unlink_socket(srv->sys, l->endpoint.path);
+	return r < 0 ? -EADDRINUSE : sb_sys_bind_unix(srv->sys, l->fd, l->endpoint.path);
+}
+
+static int bind_it(struct sb_server *srv, struct sb_listener *l)
+{
+	int r;
+
+	if (l->endpoint.on == SB_ON_UNIX) {
+		r = bind_unix(srv, l);
+		l->is_bound_file = r == 0;
+		return r;
+	}
+	r = sb_sys_bind(srv->sys, l->fd, &l->endpoint.addr);
+	if (r < 0)
+		return r;
+	if (l->endpoint.on == SB_ON_UDP && !l->is_loopback)
+		r = sb_sys_want_dst(srv->sys, l->fd, l->endpoint.addr.family);
+	return r < 0 ? r : sb_sys_sockname(srv->sys, l->fd, &l->endpoint.addr);
+}
+
+static int start(struct sb_server *srv, uint32_t i)
+{
+	struct sb_listener *l = &srv->listeners[i];
+	struct sb_handle handle = {.slot = sb_slot_of_listener(srv, i), .gen = l->gen};
+	const struct sb_value *backlog = &l->line.v[SB_KEY_BACKLOG];
+	int r = 0;
+
+	if (l->endpoint.on != SB_ON_UDP)
+		r = sb_sys_listen(srv->sys, l->fd, backlog->set ? (int)backlog->num : SB_BACKLOG);
+	if (r == 0)
+		r = srv->io.backend->ops->attach(&srv->io, handle, l->fd,
+						 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
+	if (r < 0)
+		return r;
+	if (l->endpoint.on == SB_ON_UDP) {
+		srv->own_ports[srv->own_ports_n++] = l->endpoint.addr.port;
+		sb_udp_arm(srv, i);
+	} else {
+		sb_accept_arm(srv, i);
+	}
+	return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
+{
+	struct sb_service_in in = {
+		.line = &l->line,
+		.files = srv->files,
+		.files_n = srv->files_n,
+		.seed = srv->seed,
+		.scratch = srv->scratch,
+	};
+
+	return sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+}
+
+static void say_listening(struct sb_server *srv, uint32_t i)
+{
+	const struct sb_listener *l = &srv->listeners[i];
+	char room[SB_LOG_LINE_MAX];
+	struct sb_text t = sb_text_in(room, sizeof(room));
+
+	if (!sb_log_begin(&srv->log, SB_LOG_LISTENING, srv->now))
+		return;
+	sb_text_listener(&t, l);
+	sb_log_u64(&srv->log, "listener", i + 1);
+	sb_log_text(&srv->log, "on", sb_slice(t.p, t.n));
+	if (l->plan.source.pattern == SB_PATTERN_RANDOM)
+		sb_log_u64(&srv->log, "seed", l->plan.source.seed);
+	sb_log_end(&srv->log);
+}
+
+int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_fault *fault)
+{
+	struct sb_listener *l = &srv->listeners[i];
+	struct asked_list list = {.n = 0};
+	int r = make_plan(srv, l, fault);
+
+	if (r == 0)
+		r = collect(&list, srv, l, fault);
+	if (r < 0)
+		return place(l, r, fault);
+	l->left = l->line.v[SB_KEY_CONNS].set ? l->line.v[SB_KEY_CONNS].num : UINT64_MAX;
+	l->fd = sb_sys_socket(srv->sys, l->endpoint.addr.family, l->endpoint.on != SB_ON_UDP);
+	if (l->fd < 0)
+		return say_bind(l, l->fd, fault);
+	r = set_options(srv, i, &list, fault);
+	if (r == 0) {
+		r = bind_it(srv, l);
+		if (r == 0)
+			r = start(srv, i);
+		if (r < 0)
+			say_bind(l, r, fault);
+	}
+	if (r < 0) {
+		sb_sys_close(srv->sys, l->fd);
+		if (l->is_bound_file)
+			sb_sys_unlink_socket(srv->sys, l->endpoint.path);
+		l->is_bound_file = false;
+		l->fd = -1;
+		return r;
+	}
+	say_listening(srv, i);
+	return 0;
+}
+
+void sb_listener_close(struct sb_server *srv, uint32_t i)
+{
+	struct sb_listener *l = &srv->listeners[i];
+
+	if (l->fd < 0)
+		return;
+	srv->io.backend->ops->detach(&srv->io, sb_slot_of_listener(srv, i));
+	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), SB_NEVER);
+	sb_sys_close(srv->sys, l->fd);
+	l->fd = -1;
+	l->gen++;
+	if (l->is_bound_file)
+		sb_sys_unlink_socket(srv->sys, l->endpoint.path);
+	l->is_bound_file = false;
+	if (sb_log_begin(&srv->log, SB_LOG_UNLISTENED, srv->now)) {
+		sb_log_u64(&srv->log, "listener", i + 1);
+		sb_log_end(&srv->log);
+	}
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * Options of a server, one "name=value" at a time. */
+#include "server/options.h"
+
+#include "base/nearest.h"
+
+static int say_backends(struct sb_slice value, struct sb_fault *fault)
+{
+	char room[96];
+	struct sb_text t = sb_text_in(room, sizeof(room));
+
+	for (size_t i = 0; sb_backend_at(i); i++) {
+		sb_text_str(&t, ", ");
+		sb_text_str(&t, sb_backend_at(i)->name);
+	}
+	return sb_fault_set(fault, SB_E_UNKNOWN, 0, "io is one of auto%s, not \"%.*s\"", sb_text_end(&t),
+			    SB_FAULT_WORD(value));
+}
+
+static int set_io(struct sb_options *o, struct sb_slice value, struct sb_fault *fault)
+{
+	if (o->has_io)
+		return sb_fault_set(fault, SB_E_DUPLICATE, 0, "io is given twice");
+	o->has_io = true;
+	o->backend = sb_backend_named(value);
+	if (!o->backend && !sb_slice_is(value, "auto"))
+		return say_backends(value, fault);
+	return 0;
+}
+
+static int set_log(struct sb_options *o, struct sb_slice value, struct sb_fault *fault)
+{
+	if (o->has_log)
+		return sb_fault_set(fault, SB_E_DUPLICATE, 0, "log is given twice");
+	o->has_log = true;
+	o->is_json = sb_slice_is(value, "json");
+	if (!o->is_json && !sb_slice_is(value, "text"))
+		return sb_fault_set(fault, SB_E_UNKNOWN, 0, "log is text or json, not \"%.*s\"", SB_FAULT_WORD(value));
+	return 0;
+}
+
+static int set_level(struct sb_options *o, struct sb_slice value, struct sb_fault *fault)
+{
+	int level = sb_log_level_named(value);
+
+	if (o->has_level)
+		return sb_fault_set(fault, SB_E_DUPLICATE, 0, "log-level is given twice");
+	if (level < 0)
+		return sb_fault_set(fault, SB_E_UNKNOWN, 0,
+				    "log-level is error, warning, notice, info or debug, not \"%.*s\"",
+				    SB_FAULT_WORD(value));
+	o->has_level = true;
+	o->level = (enum sb_log_level)level;
+	return 0;
+}
+
+static int set_allow(struct sb_options *o, struct sb_slice value, struct sb_fault *fault)
+{
+	int r;
+
+	if (o->allow_n == SB_ALLOW_MAX)
+		return sb_fault_set(fault, SB_E_LIMIT, 0, "allow is given more than %d times", SB_ALLOW_MAX);
+	r = sb_cidr_parse(&o->allow[o->allow_n], value);
+	if (r == SB_E_RANGE)
+		return sb_fault_set(fault, r, 0, "allow=%.*s has bits set behind its prefix", SB_FAULT_WORD(value));
+	if (r < 0)
+		return sb_fault_set(fault, r, 0, "allow takes a range as 10.0.0.0/8 or 2001:db8::/32, not \"%.*s\"",
+				    SB_FAULT_WORD(value));
+	o->allow_n++;
+	return 0;
+}
+
+static const struct {
+	struct sb_switch_row row;
+	int (*set)(struct sb_options *o, struct sb_slice value, struct sb_fault *fault);
+} switches[] = {
+	{{"io", "NAME", "the backend: auto (default: the first that works), epoll, poll"}, set_io},
+	{{"allow", "CIDR", "who may connect to addresses that are not loopback; may be given again"}, set_allow},
+	{{"log", "text|json", "how the log is written (default text)"}, set_log},
+	{{"log-level", "LEVEL", "error, warning, notice, info or debug (default info)"}, set_level},
+};
+
+enum { SWITCHES = sizeof(switches) / sizeof(switches[0]) };
+
+const struct sb_switch_row *sb_switch_at(size_t i)
+{
+	return i < SWITCHES ? &switches[i].row : NULL;
+}
+
+/* Switches first, then limits. */
+static const char *name_at(const void *list, size_t i)
+{
+	return i < SWITCHES ? switches[i].row.name : sb_limit_name_at(list, i - SWITCHES);
+}
+
+void sb_options_init(struct sb_options *o)
+{
+	*o = (struct sb_options){.level = SB_LOG_INFO};
+}
+
+int sb_options_set(struct sb_options *o, struct sb_slice option, struct sb_fault *fault)
+{
+	struct sb_slice name = option, value;
+	const char *nearest;
+	size_t n = 0;
+	int r;
+
+	while (n < option.n && option.p[n] != '=')
+		n++;
+	name.n = n;
+	if (n == option.n)
+		return sb_fault_set(fault, SB_E_SYNTAX, 0, "%.*s needs a value: %.*s=VALUE", SB_FAULT_WORD(name),
+				    SB_FAULT_WORD(name));
+	value = sb_slice_skip(option, n + 1);
+	for (size_t i = 0; i < SWITCHES; i++)
+		if (sb_slice_is(name, switches[i].row.name))
+			return switches[i].set(o, value, fault);
+	r = sb_limits_set(&o->limits, name, value, fault);
+	if (r != SB_E_UNKNOWN)
+		return r;
+	nearest = sb_nearest(name, name_at, NULL);
+	if (nearest)
+		return sb_fault_set(fault, r, 0, "unknown option \"%.*s\" (did you mean %s?)", SB_FAULT_WORD(name),
+				    nearest);
+	return sb_fault_set(fault, r, 0, "unknown option \"%.*s\"", SB_FAULT_WORD(name));
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The server's own parts, and which file works on them:
+ *
+ *   layout.c    one walk that sizes all memory, and hands it out
+ *   listener.c  endpoints into sockets: line, options, bind, listen
+ *   accept.c    taking connections: limits, refusing, pausing when descriptors run out
+ *   conn.c      one connection: its session's ops carried out, its bytes kept, its end
+ *   udp.c       datagrams
+ *   server.c    init, the turn of the loop, stopping
+ *   counters.c  counting and telling
+ *   public.c    streambed.h's text front ends
+ */
+#ifndef SB_SERVER_SERVER_H
+#define SB_SERVER_SERVER_H
+
+#include <stdatomic.h>
+
+#include "base/pool.h"
+#include "base/timer.h"
+#include "core/dgram.h"
+#include "core/perip.h"
+#include "core/session.h"
+#include "io/io.h"
+#include "server/endpoint.h"
+#include "server/log.h"
+#include "server/options.h"
+#include "sockopt/sockopt.h"
+
+enum {
+	SB_LISTENERS_MAX = 64,
+	SB_BUF_CLASSES = 3,
+	SB_BACKLOG = 511,
+	SB_CONN_OPTS_MAX = 4,
+};
+
+enum sb_counter {
+#define SB_COUNTER(id, name) SB_COUNT_##id,
+#include "server/counters.def"
+#undef SB_COUNTER
+	SB_COUNTERS
+};
+
+/* A connection. peer is what accept gave: after an RST nobody else knows it. */
+struct sb_conn {
+	struct sb_session session;
+	struct sb_addr peer;
+	void *buf; /* the pool block its held bytes lie in, or NULL */
+	int fd;
+	uint32_t gen, id;
+	uint32_t want; /* what its session's RECV asked for, 0 when none is to be armed */
+	uint16_t listener;
+	bool is_counted; /* in the table of connections by address */
+};
+
+struct sb_listener {
+	struct sb_endpoint endpoint; /* with the port that was bound */
+	struct sb_line line;
+	uint32_t line_at; /* where the line begins in what was typed */
+	struct sb_plan plan;
+	int fd; /* -1: closed */
+	uint32_t gen;
+	bool is_loopback;
+	bool is_paused;
+	bool is_bound_file; /* the path is ours to remove */
+	uint64_t left;      /* connections still to be taken; UINT64_MAX for no end */
+	/* Options that connections do not inherit from the listener: set on each. */
+	struct sb_opt_ask conn_opts[SB_CONN_OPTS_MAX];
+	uint32_t conn_opts_n;
+};
+
+enum sb_stage { SB_STAGE_RUN, SB_STAGE_DRAIN, SB_STAGE_KILL };
+
+struct sb_server {
+	struct sb_sys *sys;
+	struct sb_options opt;
+	bool is_strict;
+	enum sb_stage stage;
+	atomic_uint stops; /* how often it was asked to stop */
+	uint64_t now;
+	struct sb_io io;
+	struct sb_log log;
+	struct sb_timers timers; /* ids are the io slots */
+	struct sb_pool conns;
+	struct sb_pool bufs[SB_BUF_CLASSES];
+	struct sb_perip perip;
+	struct sb_rates *rates;
+	struct sb_listener *listeners;
+	uint32_t listeners_n;
+	uint16_t own_ports[SB_LISTENERS_MAX]; /* of the datagram sockets */
+	uint32_t own_ports_n;
+	uint8_t *scratch; /* SB_IO_BUF_SIZE bytes for what is made and sent at once */
+	const struct sb_file *files;
+	size_t files_n;
+	uint64_t seed;
+	int spare_fd, wake_fd;
+	uint32_t conn_ids;
+	uint64_t count[SB_COUNTERS];
+	uint64_t closed[SB_WHY_COUNT];
+	uint64_t dropped[SB_DROP_COUNT];
+};
+
+/* ---- slots: connections first, then listeners, then the wake fd ---- */
+
+static inline uint32_t sb_slot_of_listener(const struct sb_server *srv, uint32_t i)
+{
+	return srv->conns.cap + i;
+}
+
+static inline uint32_t sb_slot_of_wake(const struct sb_server *srv)
+{
+	return srv->conns.cap + SB_LISTENERS_MAX;
+}
+
+/* ---- layout.c ---- */
+
+/* Bytes for a server with these options, its own struct included. */
+size_t sb_layout_size(const struct sb_options *o);
+/* Hands mem (zero-filled, of that size) out to srv, which lies at its start. */
+void sb_layout_take(struct sb_server *srv, void *mem);
+
+/* ---- listener.c ---- */
+
+struct sb_listen_ask {
+	struct sb_slice text; /* "ENDPOINT" or "ENDPOINT,LINE" */
+	bool is_optional;     /* one of the defaults: without its address the server goes on */
+};
+
+/* What the server is asked to listen on: config's, or the defaults. The i-th, or false after the last. */
+bool sb_listen_ask_at(const struct sb_config *config, size_t i, struct sb_listen_ask *ask);
+/* Parses one into l (endpoint and line only). 0, or < 0 with *fault. */
+int sb_listener_parse(struct sb_listener *l, struct sb_slice text, struct sb_fault *fault);
+/* Makes the plan and the socket, and begins to listen. 0, or < 0 with *fault and nothing left open. */
+int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_fault *fault);
+void sb_listener_close(struct sb_server *srv, uint32_t i);
+/* Sets what a connection of this listener does not inherit; what fails is logged. */
+void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd);
+/* "tcp://127.0.0.1:7777 ECHO frame=line" */
+void sb_text_listener(struct sb_text *t, const struct sb_listener *l);
+
+/* ---- accept.c ---- */
+
+void sb_accept_arm(struct sb_server *srv, uint32_t i);
+void sb_accept_done(struct sb_server *srv, uint32_t i, const struct sb_done *done);
+/* The pause is over. */
+void sb_accept_resume(struct sb_server *srv, uint32_t i);
+/* Whether this peer may come to this listener. */
+bool sb_is_allowed(const struct sb_server *srv, const struct sb_listener *l, const struct sb_addr *peer);
+
+/* ---- conn.c ---- */
+
+/* Takes over fd: 0, or < 0 when it cannot be served (fd is still the caller's). */
+int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted);
+void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done *done);
+void sb_conn_tick(struct sb_server *srv, struct sb_conn *c);
+/* The server stops: in order, or at once. */
+void sb_conn_stop(struct sb_server *srv, struct sb_conn *c);
+/* The connection in this slot, NULL when there is none. */
+struct sb_conn *sb_conn_at(struct sb_server *srv, uint32_t slot);
+
+/* ---- udp.c ---- */
+
+void sb_udp_arm(struct sb_server *srv, uint32_t i);
+void sb_udp_done(struct sb_server *srv, uint32_t i, const struct sb_done *done);
+
+/* ---- server.c ---- */
+
+/* sb_server_init with everything that streambed.h does not say: which kernel, and files for SOURCE, which stay
+ * the caller's and must outlive the server. */
+struct sb_server_env {
+	struct sb_sys *sys;
+	const struct sb_file *files;
+	size_t files_n;
+	size_t failed; /* out: the listener that could not be opened, counted from 1; 0 for none */
+};
+
+int sb_server_open(struct sb_server **server, void *mem, size_t size, const struct sb_config *config,
+		   struct sb_server_env *env, struct sb_fault *fault);
+/* Reads all options of config. 0, or < 0 with *fault. */
+int sb_config_options(struct sb_options *o, const struct sb_config *config, struct sb_fault *fault);
+
+/* ---- counters.c ---- */
+
+void sb_counters_log(struct sb_server *srv);
+
+#endif

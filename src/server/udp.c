@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ * Datagrams: judged, answered, or dropped with a reason. */
+#include "server/server.h"
+
+#include <errno.h>
+
+static struct sb_handle handle_of(const struct sb_server *srv, uint32_t i)
+{
+	return (struct sb_handle){.slot = sb_slot_of_listener(srv, i), .gen = srv->listeners[i].gen};
+}
+
+void sb_udp_arm(struct sb_server *srv, uint32_t i)
+{
+	struct sb_op op = {.handle = handle_of(srv, i), .kind = SB_OP_DGRAM, .want_max = SB_IO_BUF_SIZE};
+	struct sb_done done;
+
+	srv->io.backend->ops->submit(&srv->io, &op, &done);
+}
+
+static void say_drop(struct sb_server *srv, uint32_t i, const struct sb_done *done, enum sb_drop why)
+{
+	struct sb_log *log = &srv->log;
+
+	srv->dropped[why]++;
+	if (!sb_log_begin(log, SB_LOG_DROP, srv->now))
+		return;
+	sb_log_addr(log, "peer", &done->src);
+	sb_log_u64(log, "listener", i + 1);
+	sb_log_word(log, "reason", sb_drops[why].name);
+	sb_log_i64(log, "bytes", done->res);
+	if (sb_drops[why].change[0])
+		sb_log_word(log, "change", sb_drops[why].change);
+	sb_log_end(log);
+}
+
+static void say_recv(struct sb_server *srv, uint32_t i, const struct sb_done *done)
+{
+	struct sb_log *log = &srv->log;
+
+	if (!sb_log_begin(log, SB_LOG_RECV, srv->now))
+		return;
+	sb_log_addr(log, "peer", &done->src);
+	sb_log_u64(log, "listener", i + 1);
+	sb_log_i64(log, "bytes", done->res);
+	sb_log_end(log);
+}
+
+static struct sb_dgram_port port_of(const struct sb_server *srv, uint32_t i)
+{
+	const struct sb_listener *l = &srv->listeners[i];
+
+	return (struct sb_dgram_port){
+		.plan = &l->plan,
+		.own_ports = srv->own_ports,
+		.own_ports_n = srv->own_ports_n,
+		.allow = srv->opt.allow,
+		.allow_n = srv->opt.allow_n,
+		.is_strict = srv->is_strict,
+		.is_loopback = l->is_loopback,
+	};
+}
+
+/* One reply: false when the kernel has no room. A datagram is never queued: late is as bad as lost. */
+static bool reply(struct sb_server *srv, uint32_t i, const struct sb_done *request, struct sb_slice bytes)
+{
+	struct sb_op op = {.handle = handle_of(srv, i), .kind = SB_OP_REPLY, .iov_n = 1};
+	struct sb_done done;
+
+	op.iov[0] = bytes;
+	op.dst = &request->src;
+	op.src = &request->dst;
+	if (!srv->io.backend->ops->submit(&srv->io, &op, &done) || done.res < 0)
+		return false;
+	srv->count[SB_COUNT_DATAGRAMS_OUT]++;
+	srv->count[SB_COUNT_BYTES_OUT] += bytes.n;
+	return true;
+}
+
+static void answer(struct sb_server *srv, uint32_t i, const struct sb_done *done)
+{
+	struct sb_dgram_port port = port_of(srv, i);
+	enum sb_drop why = sb_dgram_judge(&port, srv->rates, done, srv->now);
+	uint64_t n = sb_dgram_replies(&port);
+
+	srv->count[SB_COUNT_DATAGRAMS_IN]++;
+	srv->count[SB_COUNT_BYTES_IN] += (uint64_t)done->res;
+	say_recv(srv, i, done);
+	if (why != SB_DROP_NONE) {
+		say_drop(srv, i, done, why);
+		return;
+	}
+	for (uint64_t k = 0; k < n; k++) {
+		if (!reply(srv, i, done, sb_dgram_reply(&port, done, k, srv->scratch))) {
+			say_drop(srv, i, done, SB_DROP_NO_ROOM);
+			return;
+		}
+	}
+}
+
+void sb_udp_done(struct sb_server *srv, uint32_t i, const struct sb_done *done)
+{
+	if (done->res >= 0)
+		answer(srv, i, done);
+	sb_udp_arm(srv, i);
+}
