@@ -27,7 +27,7 @@ int main(void)
 		while ((found = sb_decoder_next(d, &in, &frame, 1)) > 0)
 			printf("message of %u bytes: %.*s\n", frame.n, (int)frame.n, (const char *)frame.p);
 		if (found < 0)
-			printf("broken at byte %llu: %s\n", (unsigned long long)sb_decoder_offset(d), sb_strerror(found));
+			printf("broken at %llu: %s\n", (unsigned long long)sb_decoder_offset(d), sb_strerror(found));
 	}
 	if (sb_decoder_end(d) < 0 || sb_encode(d, (struct sb_slice){.p = (const uint8_t *)"hi", .n = 2}, &wrap) < 0)
 		return 1;

@@ -10,7 +10,7 @@
 int main(void)
 {
 	const char *listens[] = {"tcp://127.0.0.1:0,ECHO frame=line"}, *options[] = {"max-conns=16"};
-	struct sb_config config = {.listens = listens, .listens_n = 1, .options = options, .options_n = 1, .log_fd = -1};
+	struct sb_config config = {listens, 1, options, 1, -1 /* no log */};
 	struct sb_fault fault;
 	struct sb_server *server;
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -25,7 +25,7 @@ int main(void)
 		return 1;
 	}
 	to.sin_port = htons((uint16_t)sb_server_port(server, 0));
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && send(fd, "hel", 3, 0) == 3 && send(fd, "lo\n", 3, 0) == 3)
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && send(fd, "hello\n", 6, 0) == 6)
 		for (int turn = 0; n < 0 && turn < 100; turn++) {
 			sb_server_step(server, 10000000);
 			n = recv(fd, reply, sizeof(reply) - 1, MSG_DONTWAIT);

@@ -77,18 +77,18 @@ static void text_ipv4(struct sb_text *t, const uint8_t *ip)
 	}
 }
 
-static unsigned group_of(const uint8_t *ip, int i)
+static unsigned group_of(const uint8_t *ip, size_t i)
 {
 	return (unsigned)ip[2 * i] << 8 | ip[2 * i + 1];
 }
 
 /* The first of the longest runs of zero groups: where it begins, and in *n how long it is. One zero is no run. */
-static int zero_run(const uint8_t *ip, int *n)
+static size_t zero_run(const uint8_t *ip, size_t *n)
 {
-	int best = 0, best_n = 1;
+	size_t best = 0, best_n = 1;
 
-	for (int i = 0; i < 8; i++) {
-		int k = i;
+	for (size_t i = 0; i < 8; i++) {
+		size_t k = i;
 
 		while (k < 8 && group_of(ip, k) == 0)
 			k++;
@@ -103,9 +103,9 @@ static int zero_run(const uint8_t *ip, int *n)
 
 static void text_ipv6(struct sb_text *t, const uint8_t *ip)
 {
-	int run_n, run = zero_run(ip, &run_n);
+	size_t run_n, run = zero_run(ip, &run_n);
 
-	for (int i = 0; i < 8; i++) {
+	for (size_t i = 0; i < 8; i++) {
 		unsigned group = group_of(ip, i);
 
 		if (run_n && i == run) {
@@ -216,10 +216,8 @@ static bool read_tail(struct sb_slice *s, uint8_t *ip)
 /* Groups until there is no more; *gap becomes the offset at which "::" stood, or stays -1. */
 static bool read_groups(struct sb_slice *s, uint8_t *ip, int *n, int *gap)
 {
-	struct sb_slice rest = *s;
-
-	if (read_char(&rest, ':') && read_char(&rest, ':')) {
-		*s = rest;
+	if (s->n >= 2 && memcmp(s->p, "::", 2) == 0) {
+		*s = sb_slice_skip(*s, 2);
 		*gap = 0;
 	}
 	while (*n < 16 && s->n && s->p[0] != '%') {

@@ -9,7 +9,7 @@ enum { NAME_MAX_SIZE = 16 };
 
 /* TOO_LARGE becomes "too-large" here, character by character, so that no second list of names can differ. */
 #define LOWER(c) (char)((c) == '_' ? '-' : (c) >= 'A' && (c) <= 'Z' ? (c) + ('a' - 'A') : (c))
-#define AT(s, i) LOWER((s)[(i) < sizeof(s) ? (i) : sizeof(s) - 1])
+#define AT(s, i) LOWER((s)[(i) + 1 < sizeof(s) ? (i) : sizeof(s) - 1])
 #define NAME(s)                                                                                                        \
 	{AT(s, 0), AT(s, 1), AT(s, 2),  AT(s, 3),  AT(s, 4),  AT(s, 5),  AT(s, 6),  AT(s, 7),                          \
 	 AT(s, 8), AT(s, 9), AT(s, 10), AT(s, 11), AT(s, 12), AT(s, 13), AT(s, 14), AT(s, 15)}
@@ -24,7 +24,7 @@ static const struct {
 #undef ROW
 };
 
-#define CHECK(name, code, text) _Static_assert(sizeof(#name) <= NAME_MAX_SIZE && (code) < -4095, #name);
+#define CHECK(name, code, text) _Static_assert((code) < -4095 && sizeof(#name) - 1 < NAME_MAX_SIZE, #name);
 SB_ERROR_MAP(CHECK)
 #undef CHECK
 

@@ -41,14 +41,14 @@ static unsigned distance(struct sb_slice a, struct sb_slice b)
 const char *sb_nearest(struct sb_slice word, sb_word_at *at, const void *list)
 {
 	const char *best = NULL, *next;
-	unsigned best_d = 0;
+	size_t best_d = 0;
 
 	if (word.n == 0 || word.n > WORD_MAX)
 		return NULL;
 	for (size_t i = 0; (next = at(list, i)); i++) {
 		struct sb_slice candidate = sb_slice_cstr(next);
 		size_t letters = candidate.n > word.n ? candidate.n : word.n;
-		unsigned d;
+		size_t d;
 
 		if (letters > WORD_MAX)
 			continue;

@@ -51,10 +51,13 @@ void sb_text_u64(struct sb_text *t, uint64_t v)
 
 void sb_text_i64(struct sb_text *t, int64_t v)
 {
-	if (v < 0)
-		sb_text_char(t, '-');
-	/* -(v + 1) + 1: -v of the smallest number does not exist. */
-	sb_text_u64(t, v < 0 ? (uint64_t)-(v + 1) + 1 : (uint64_t)v);
+	if (v >= 0) {
+		sb_text_u64(t, (uint64_t)v);
+		return;
+	}
+	sb_text_char(t, '-');
+	/* By way of the number above it: the smallest one has no opposite. */
+	sb_text_u64(t, (uint64_t)(-(v + 1)) + 1);
 }
 
 void sb_text_hex(struct sb_text *t, uint64_t v, int digits)
@@ -127,7 +130,7 @@ void sb_text_time(struct sb_text *t, uint64_t ns)
 
 void sb_text_size(struct sb_text *t, uint64_t bytes)
 {
-	unsigned shift = bytes == 0 ? 0 : bytes % (1024 * 1024) == 0 ? 20 : bytes % 1024 == 0 ? 10 : 0;
+	unsigned shift = bytes == 0 ? 0 : bytes % (UINT64_C(1024) * 1024) == 0 ? 20 : bytes % 1024 == 0 ? 10 : 0;
 
 	sb_text_u64(t, bytes >> shift);
 	if (shift)

@@ -30,7 +30,8 @@ struct sb_asks {
 /* Each returns 0, or an exit code after saying on stderr what is wrong and where. */
 int sb_asks_listen(struct sb_asks *asks, const char *text, struct sb_ask_place at);
 int sb_asks_option(struct sb_asks *asks, const char *option, struct sb_ask_place at);
-/* One listener ("tcp://…,LINE") or one option ("max-conns=100") a line; blank lines and lines that begin with # mean nothing. */
+/* One listener ("tcp://…,LINE") or one option ("max-conns=100") a line; blank lines and lines that begin with #
+ * mean nothing. */
 int sb_asks_config(struct sb_asks *asks, const char *path);
 /* Reads the files that lines name with file= from --files DIR. */
 int sb_asks_files(struct sb_asks *asks);

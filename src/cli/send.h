@@ -30,9 +30,9 @@ struct sb_send_plan {
 	bool is_udp_connected, is_corked, is_json;
 };
 
-/* Calls that moved something, and the bytes they moved. */
+/* Calls that moved something, the bytes they moved, and the datagrams of which not all fitted. */
 struct sb_tally {
-	uint64_t sends, sent, recvs, received;
+	uint64_t sends, sent, recvs, received, cut;
 };
 
 struct sb_send {

@@ -34,8 +34,9 @@ static const struct sb_flag flags[] = {
 	{"json", NULL, "one JSON object a line", FLAG_JSON},
 };
 
-enum { FLAGS = sizeof(flags) / sizeof(flags[0]), MIB = 1024 * 1024, UDP_SIZE_MAX = 65507 };
+enum { FLAGS = sizeof(flags) / sizeof(flags[0]), UDP_SIZE_MAX = 65507 };
 
+#define MIB (UINT64_C(1024) * 1024)
 #define REPLY_MAX (UINT64_C(1024) * 1024 * MIB)
 #define MS UINT64_C(1000000)
 #define DAY (UINT64_C(86400) * 1000 * MS)

@@ -123,6 +123,8 @@ static void count_recv(struct sb_send *s, size_t bytes, size_t kept)
 	s->all.recvs++;
 	s->now.received += bytes;
 	s->all.received += bytes;
+	s->now.cut += kept < bytes;
+	s->all.cut += kept < bytes;
 	s->moved_ns = sb_sys_now(s->sys);
 	if (s->plan.reply == SB_REPLY_ECHO || s->plan.reply == SB_REPLY_SIZE)
 		s->owed -= is_message ? 1 : (int64_t)bytes;

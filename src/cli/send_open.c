@@ -94,7 +94,7 @@ static int open_connected(struct sb_send *s, const struct sb_endpoint *to)
  * a connected one has told that there is a way, and which address ours is. */
 static int open_unconnected(struct sb_send *s, const struct sb_endpoint *to)
 {
-	struct sb_addr any = {.family = to->addr.family}, bound;
+	struct sb_addr any = {.family = to->addr.family}, bound = {0};
 	int fd = open_connected(s, to), r;
 
 	if (fd < 0)

@@ -79,6 +79,7 @@ static void json_tally(struct sb_text *t, const struct sb_tally *n)
 	json_num(t, "sent", n->sent);
 	json_num(t, "recvs", n->recvs);
 	json_num(t, "received", n->received);
+	json_num(t, "cut", n->cut);
 }
 
 /* ---- events ---- */
@@ -258,7 +259,7 @@ void sb_report_round(struct sb_send *s, uint64_t ns)
 		sb_text_u64(&t, s->plan.count);
 		sb_text_str(&t, " came back");
 	} else if (s->plan.reply == SB_REPLY_ECHO) {
-		sb_text_str(&t, ": the same bytes");
+		sb_text_str(&t, s->now.cut ? ": the same bytes, as far as they fitted" : ": the same bytes");
 	}
 	emit(s, &t);
 }

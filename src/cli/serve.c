@@ -2,6 +2,7 @@
  * streambed serve: reads what is asked for, runs the server until it has ended or is told to. */
 #include "cli/asks.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,21 +164,18 @@ static void raise_descriptors(const struct sb_options *o)
 
 static void print_example(const struct sb_endpoint *e)
 {
-	char room[64];
-	struct sb_text t = sb_text_in(room, sizeof(room));
+	bool is_v4 = e->addr.family == SB_IPV4;
 	struct sb_addr host = e->addr;
+	char ip[INET6_ADDRSTRLEN] = "";
 
 	if (e->on == SB_ON_UNIX) {
 		printf("try: printf 'hello\\n' | nc -N -U %s\n", e->path);
 		return;
 	}
-	host.port = 0;
-	sb_text_addr(&t, &host);
-	/* nc takes the address without its brackets and port. */
-	t.n -= 2;
-	sb_text_end(&t);
-	printf("try: printf 'hello\\n' | nc %s %.*s %u\n", e->on == SB_ON_TCP ? "-N" : "-u -w1",
-	       (int)(room[0] == '[' ? t.n - 2 : t.n), room + (room[0] == '['), e->addr.port);
+	if (sb_addr_is_any(&host))
+		sb_addr_parse_ip(&host, sb_slice_cstr(is_v4 ? "127.0.0.1" : "::1"));
+	inet_ntop(is_v4 ? AF_INET : AF_INET6, host.ip, ip, sizeof(ip));
+	printf("try: printf 'hello\\n' | nc %s %s %u\n", e->on == SB_ON_TCP ? "-N" : "-u -w1", ip, e->addr.port);
 }
 
 /* On stdout, for programs too: "listening tcp://127.0.0.1:7777 ECHO". */
@@ -189,12 +187,8 @@ static void print_listeners(const struct sb_server *server)
 	for (uint32_t i = 0; i < server->listeners_n; i++) {
 		struct sb_text t = sb_text_in(room, sizeof(room));
 
-		if (server->listeners[i].fd < 0) {
-			sb_text_endpoint(&t, &server->listeners[i].endpoint);
-			sb_complain("serve", 0, "not listening on %s: this machine does not have the address",
-				    sb_text_end(&t));
-			continue;
-		}
+		if (server->listeners[i].fd < 0)
+			continue; /* the log says why */
 		sb_text_listener(&t, &server->listeners[i]);
 		printf("listening %s\n", sb_text_end(&t));
 	}
@@ -222,8 +216,10 @@ static int run(struct serve *s, struct sb_server *server)
 	int r, code;
 
 	catch_signals(server);
-	if (geteuid() == 0)
-		sb_complain("serve", 0, "running as root, which a test server does not need");
+	if (geteuid() == 0 && sb_log_begin(&server->log, SB_LOG_NOTE, server->now)) {
+		sb_log_text(&server->log, "text", sb_slice_cstr("running as root, which a test server does not need"));
+		sb_log_end(&server->log);
+	}
 	print_listeners(server);
 	code = tell_ready(s->ready_fd);
 	if (code != 0)

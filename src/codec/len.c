@@ -173,10 +173,16 @@ static inline __attribute__((always_inline)) int hop(const struct sb_framing *re
 	return k;
 }
 
-static int hop_any(const struct sb_framing *f, const uint8_t *p, size_t n, struct sb_frame *out, int cap)
+/* Functions of their own, so that each has the registers for itself. */
+static __attribute__((noinline)) int hop_u32be(const struct sb_framing *f, const uint8_t *p, size_t n,
+					       struct sb_frame *out, int cap)
 {
-	if (f->len.width == 4 && f->len.big_endian)
-		return hop(f, p, n, out, cap, 4, true);
+	return hop(f, p, n, out, cap, 4, true);
+}
+
+static __attribute__((noinline)) int hop_any(const struct sb_framing *f, const uint8_t *p, size_t n,
+					     struct sb_frame *out, int cap)
+{
 	return hop(f, p, n, out, cap, f->len.width, f->len.big_endian);
 }
 
@@ -205,8 +211,11 @@ static const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, const u
 static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		int cap)
 {
-	int k = s->seen == 0 && s->need == 0 ? hop_any(f, p, n, out, cap) : 0;
+	int k;
 
+	if (s->seen || s->need)
+		return sb_scan_each(f, s, p, n, out, 1, one);
+	k = f->len.width == 4 && f->len.big_endian ? hop_u32be(f, p, n, out, cap) : hop_any(f, p, n, out, cap);
 	if (k == 0)
 		return sb_scan_each(f, s, p, n, out, 1, one);
 	s->base += (size_t)(out[k - 1].p - p) - f->len.strip + out[k - 1].wire;

@@ -42,14 +42,20 @@ static inline const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, 
 	return lf + 1;
 }
 
+static __attribute__((noinline)) int scan_lines(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p,
+						size_t n, struct sb_frame *out, int cap)
+{
+	return sb_scan_each(f, s, p, n, out, cap, one);
+}
+
+/* Apart from the loop and its many registers: one more byte of text, when the stream comes byte by byte. */
 static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		int cap)
 {
-	if (n == s->seen + 1 && n <= f->max && p[s->seen] != '\n') { /* fed byte by byte: one more of text */
-		s->seen++;
-		return 0;
-	}
-	return sb_scan_each(f, s, p, n, out, cap, one);
+	if (n != s->seen + 1 || n > f->max || p[s->seen] == '\n')
+		return scan_lines(f, s, p, n, out, cap);
+	s->seen++;
+	return 0;
 }
 
 static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb_wrap *out)

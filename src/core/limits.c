@@ -103,27 +103,21 @@ void sb_limits_fill(struct sb_limits *limits, bool strict)
 			limits->v[i] = strict ? sb_limit_rows[i].strict : sb_limit_rows[i].loopback;
 }
 
-static void pad_to(struct sb_text *t, size_t from, size_t width)
-{
-	do
-		sb_text_char(t, ' ');
-	while (t->n - from < width);
-}
-
 void sb_limits_help(struct sb_text *t)
 {
+	enum { LOOPBACK = 26, STRICT = 34, HELP = 42, COLUMNS = 100 };
+
 	for (int i = 0; i < SB_LIMIT_COUNT; i++) {
 		const struct sb_limit_row *row = &sb_limit_rows[i];
-		size_t from = t->n;
 
 		sb_text_str(t, "  --");
 		sb_text_str(t, row->name);
-		pad_to(t, from, 25);
+		sb_text_column(t, LOOPBACK);
 		sb_text_limit(t, (enum sb_limit)i, row->loopback);
-		pad_to(t, from, 33);
+		sb_text_column(t, STRICT);
 		sb_text_limit(t, (enum sb_limit)i, row->strict);
-		pad_to(t, from, 41);
-		sb_text_str(t, row->help);
+		sb_text_column(t, HELP);
+		sb_text_wrapped(t, sb_slice_cstr(row->help), HELP, COLUMNS);
 		sb_text_char(t, '\n');
 	}
 }

@@ -51,14 +51,19 @@ bool sb_perip_add(struct sb_perip *p, const struct sb_addr *a, uint64_t most)
 	return true;
 }
 
+/* How far it is from one place to another, going up and round. */
+static uint32_t distance(const struct sb_perip *p, uint32_t from, uint32_t to)
+{
+	return (to + p->size - from) & (p->size - 1);
+}
+
 /* Moves what was probed past i back into it, until a gap ends the run. */
 static void close_gap(struct sb_perip *p, uint32_t i)
 {
 	for (uint32_t j = after(p, i); p->cells[j].key != 0; j = after(p, j)) {
 		uint32_t home = home_of(p, p->cells[j].key);
 
-		/* Distances round the table, so that the order of i, home and j does not matter. */
-		if (((j - home) & (p->size - 1)) < ((j - i) & (p->size - 1)))
+		if (distance(p, home, j) < distance(p, i, j))
 			continue;
 		p->cells[i] = p->cells[j];
 		i = j;

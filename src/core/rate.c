@@ -23,11 +23,11 @@ uint64_t sb_addr_key(const struct sb_addr *a, uint64_t secret)
 /* One bucket: full_at runs ahead of now by what has been taken. */
 static bool take(uint64_t *full_at, uint64_t rate, uint64_t now)
 {
-	uint64_t from = *full_at > now ? *full_at : now;
+	uint64_t from = *full_at > now ? *full_at : now, one = SB_S / rate;
 
-	if (from - now > SB_RATE_BURST_S * SB_S)
+	if (from - now + one > SB_RATE_BURST_S * SB_S)
 		return false;
-	*full_at = from + SB_S / rate;
+	*full_at = from + one;
 	return true;
 }
 

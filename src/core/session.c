@@ -54,7 +54,7 @@ static void drop_partial(struct sb_session *s)
 
 void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now)
 {
-	if (s->state != SB_STATE_RUN)
+	if (s->state != SB_STATE_RUN || s->is_closing)
 		return;
 	s->state = SB_STATE_FINISH;
 	s->reason = (uint8_t)why;
@@ -153,7 +153,7 @@ static void take(struct sb_session *s, bool is_new, uint64_t now)
 			route(s, wire);
 			is_new = true;
 		}
-	} while (found == BATCH);
+	} while (found > 0 && leg->n > leg->whole);
 	if (is_new)
 		s->since = now;
 	if (found < 0)
@@ -424,7 +424,7 @@ static struct due next_due(const struct sb_session *s)
 	if (leg->is_sending) {
 		sooner(&due, s->since, rate_after(s, leg->out - s->mark), SB_WHY_SLOW_READER);
 	} else if (leg->in == 0 && !service(s)->is_source) {
-		sooner(&due, s->opened, limit(s, SB_LIMIT_FIRST_BYTE), SB_WHY_FIRST_BYTE);
+		sooner(&due, s->since, limit(s, SB_LIMIT_FIRST_BYTE), SB_WHY_FIRST_BYTE);
 	} else if (leg->n > leg->whole) {
 		sooner(&due, s->since, limit(s, SB_LIMIT_FRAME), SB_WHY_FRAME);
 		sooner(&due, s->since, rate_after(s, leg->n - leg->whole), SB_WHY_SLOW);

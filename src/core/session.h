@@ -61,11 +61,12 @@ struct sb_leg {
 
 struct sb_session {
 	const struct sb_plan *plan;
-	struct sb_leg leg; /* leg 0; a second is lent and pointed to when a service has one */
-	uint64_t opened;   /* when */
-	uint64_t active;   /* when the last byte went either way */
-	uint64_t since; /* RUN: when the frame in progress, or the unfinished send, began; later: when FINISH began */
-	uint64_t mark;  /* bytes sent before the unfinished send began */
+	struct sb_leg leg;  /* leg 0; a second is lent and pointed to when a service has one */
+	uint64_t opened;    /* when */
+	uint64_t active;    /* when the last byte went either way */
+	uint64_t since;     /* RUN: when what is waited for began: the first byte, the frame in progress, the unfinished
+			     * send; later: when FINISH began */
+	uint64_t mark;      /* bytes sent before the unfinished send began */
 	uint64_t read_from; /* stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
 	uint32_t frames;    /* complete frames received; stops at UINT32_MAX */
 	uint32_t dropped;   /* bytes received and not answered, likewise */

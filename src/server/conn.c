@@ -10,7 +10,7 @@
 /* Sends of a source in one go, before others get their turn. */
 enum { FILLS_MAX = 4 };
 
-_Static_assert(SB_SESSION_HELD_MAX <= SB_IO_BUF_SIZE, "one receive holds the largest frame");
+_Static_assert((int)SB_SESSION_HELD_MAX <= (int)SB_IO_BUF_SIZE, "one receive holds the largest frame");
 
 static struct sb_handle handle_of(const struct sb_server *srv, const struct sb_conn *c)
 {

@@ -192,7 +192,7 @@ static int check_framing(struct sb_source *s, const struct sb_service_in *in, st
 
 static int check_size(const struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
-	const struct sb_value *count = &in->line->v[SB_KEYS_N];
+	const struct sb_value *count = &in->line->v[SB_KEY_COUNT];
 	uint64_t period = period_of(s);
 
 	if (period == 0)

@@ -8,6 +8,7 @@ Nothing here measures time. GENEROUS is how long anything may take before it cou
 """
 import contextlib
 import ctypes
+import fcntl
 import functools
 import json
 import os
@@ -19,6 +20,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
@@ -48,12 +50,14 @@ def needs(program):
 def until(condition, what):
     """Waits for something to become true; it may take long on a busy machine, but not for ever."""
     end = time.monotonic() + GENEROUS
+    pause = 0.0005
     while True:
         got = condition()
         if got:
             return got
         assert time.monotonic() < end, f'it never happened: {what}'
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 # ---- the server --------------------------------------------------------------------------------------------
@@ -121,18 +125,24 @@ class Server:
         self.process.stdout.close()
         return self.exit_code
 
-    def signal(self, number=signal.SIGTERM):
+    def tell(self, number=signal.SIGTERM):
         os.kill(self.pid, number)
 
     def stop(self, number=signal.SIGTERM, code=0):
         """Ends it in order, checks how it went, and returns its counters."""
         if self.exit_code is None:
             if self.process.poll() is None:
-                self.signal(number)
+                self.tell(number)
             self.wait()
         assert not DEATH_CRIES.search(self.text), self.text
         assert self.exit_code == code, f'exit {self.exit_code}:\n{self.text[-4000:]}'
-        return self.counters
+        c = self.counters
+        if code == 0 and c:
+            # One close, one reason; and nothing is forgotten.
+            assert c['accepted'] == sum(n for name, n in c.items() if name.startswith('closed-')), c
+            assert c['open'] == 0, c
+            assert c['closed-none'] == 0, c
+        return c
 
     def kill(self):
         """Ends it whatever it does: after a test has failed."""
@@ -348,8 +358,75 @@ def is_quiet(sock, seconds=0.2):
     return not select.select([sock], [], [], seconds)[0]
 
 
+def taken(sock):
+    """Waits until the server has taken everything that was sent to it out of the kernel.
+
+    The next send then is another recv of the server's: this is how a test cuts a stream where it wants to."""
+    if sock.family == socket.AF_UNIX:
+        size = bytearray(4)
+
+        def left():
+            fcntl.ioctl(sock, termios.TIOCOUTQ, size)
+            return struct.unpack('i', size)[0]
+    else:
+        table = '/proc/net/tcp6' if sock.family == socket.AF_INET6 else '/proc/net/tcp'
+        here, there = f':{sock.getsockname()[1]:04X}', f':{sock.getpeername()[1]:04X}'
+
+        def left():
+            with open(table) as f:
+                for row in f:
+                    local, remote, _, queues = row.split()[1:5]
+                    if local.endswith(there) and remote.endswith(here):
+                        return int(queues.split(':')[1], 16)
+            return 0
+    until(lambda: left() == 0, 'the server takes what it is sent')
+
+
+def send_cut(sock, data, cuts):
+    """Sends data in pieces that end at these offsets, each read by the server before the next is sent."""
+    at = 0
+    for cut in [*cuts, len(data)]:
+        if cut > at:
+            sock.sendall(data[at:cut])
+            taken(sock)
+        at = max(at, cut)
+
+
+# ---- framings ----------------------------------------------------------------------------------------------
+
+
 def u32be(payload):
     return struct.pack('>I', len(payload)) + payload
+
+
+def varint(payload):
+    n, head = len(payload), bytearray()
+    while n > 0x7f:
+        head.append(0x80 | (n & 0x7f))
+        n >>= 7
+    return bytes(head) + bytes([n]) + payload
+
+
+# What follows frame= -> how a payload is written in it.
+FRAMINGS = {
+    'raw': lambda p: p,
+    'line': lambda p: p + b'\n',
+    'crlf': lambda p: p + b'\r\n',
+    'delim:00': lambda p: p + b'\0',
+    'delim:0d0a0d0a': lambda p: p + b'\r\n\r\n',
+    'fixed:4': lambda p: p,
+    'u8': lambda p: struct.pack('B', len(p)) + p,
+    'u16be': lambda p: struct.pack('>H', len(p)) + p,
+    'u16le': lambda p: struct.pack('<H', len(p)) + p,
+    'u32be': u32be,
+    'u32le': lambda p: struct.pack('<I', len(p)) + p,
+    'len:0,2,le,-2,2': lambda p: struct.pack('<H', len(p) + 2) + p,
+    'len:1,3,be,0': lambda p: b'\x07' + struct.pack('>I', len(p))[1:] + p,
+    'varint': varint,
+    'netstring': lambda p: b'%d:%s,' % (len(p), p),
+}
+CUT = [name for name in FRAMINGS if name not in ('raw',)]
+COUNTED = ['u8', 'u16be', 'u16le', 'u32be', 'u32le', 'len:0,2,le,-2,2', 'len:1,3,be,0', 'varint', 'netstring']
 
 
 def pattern(n, seed=1):

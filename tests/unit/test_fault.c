@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * base/fault.h, the names and texts of errors, and base/nearest.h: what somebody reads when something is wrong. */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <errno.h>
 
 #include "base/fault.h"
 #include "base/nearest.h"
@@ -89,11 +85,11 @@ static void nobody_has_to_listen(void **state)
 static void f134_words_of_peers_are_escaped(void **state)
 {
 	struct sb_fault fault;
-	struct sb_slice word = sb_slice("a\x1b[2J\n\xff\\x", 10);
+	struct sb_slice word = sb_slice("a\x1b[2J\n\xff\x7f\\x", 11);
 
 	(void)state;
 	sb_fault_set(&fault, SB_E_UNKNOWN, 1, "unknown \"%.*s\"!", SB_FAULT_WORD(word));
-	assert_string_equal(fault.text, "unknown \"a\\x1b[2J\\n\\xff\\x\"!");
+	assert_string_equal(fault.text, "unknown \"a\\x1b[2J\\n\\xff\\x7f\\x\"!");
 }
 
 static void a_word_is_cut_at_40_bytes(void **state)

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * base/number.h: what is a number, what is none, and where they end. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
+#include "check.h"
 
 #include "base/number.h"
 
@@ -57,11 +52,12 @@ static void counts(void **state)
 static void a22_what_is_not_written_as_a_number(void **state)
 {
 	static const struct row rows[] = {
-		{"", SB_E_TYPE, 0},	{"x", SB_E_TYPE, 0},	 {"+5", SB_E_TYPE, 0},	{" 5", SB_E_TYPE, 0},
-		{"5 ", SB_E_TYPE, 0},	{"5k", SB_E_TYPE, 0},	 {"0x10", SB_E_TYPE, 0}, {"1.5", SB_E_TYPE, 0},
-		{"1e308", SB_E_TYPE, 0}, {"-", SB_E_TYPE, 0},	 {"--1", SB_E_TYPE, 0}, {"1_000", SB_E_TYPE, 0},
-		{"5\n", SB_E_TYPE, 0},	{"NaN", SB_E_TYPE, 0},	 {"true", SB_E_TYPE, 0}, {":", SB_E_TYPE, 0},
-		{"/", SB_E_TYPE, 0},	{"99999999999999999999x", SB_E_TYPE, 0},
+		{"", SB_E_TYPE, 0},     {"x", SB_E_TYPE, 0},   {"+5", SB_E_TYPE, 0},
+		{" 5", SB_E_TYPE, 0},   {"5 ", SB_E_TYPE, 0},  {"5k", SB_E_TYPE, 0},
+		{"0x10", SB_E_TYPE, 0}, {"1.5", SB_E_TYPE, 0}, {"1e308", SB_E_TYPE, 0},
+		{"-", SB_E_TYPE, 0},    {"--1", SB_E_TYPE, 0}, {"1_000", SB_E_TYPE, 0},
+		{"5\n", SB_E_TYPE, 0},  {"NaN", SB_E_TYPE, 0}, {"true", SB_E_TYPE, 0},
+		{":", SB_E_TYPE, 0},    {"/", SB_E_TYPE, 0},   {"99999999999999999999x", SB_E_TYPE, 0},
 	};
 
 	(void)state;

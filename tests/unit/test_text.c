@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * base/text.h: what is written, what is left out when there is no room, and that bytes of peers are harmless. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 
-#include <cmocka.h>
+#include "check.h"
 
 #include "base/number.h"
-#include "base/rng.h"
 #include "base/text.h"
 
 static char room[512];

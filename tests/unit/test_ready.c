@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * io/: the same of poll and of epoll, over real sockets. Two disciplines, one behaviour: level is told again,
+ * edge is told once and must not forget. See loop.h for what a turn is; times are patience, never expectations.
+ */
+#include "loop.h"
+
+static const char *const backends[] = {"epoll", "poll"};
+
+#define EACH_BACKEND(l)                                                                                                \
+	for (int each_ = 0; each_ < 2 && (loop_open(&(l), backends[each_]), true); loop_close(&(l)), each_++)
+
+/* ---- streams ---- */
+
+/* epoll(7): a short read has emptied the queue. The next turn does not try again to find that out. */
+static void a_short_read_needs_no_eagain(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_pair(&l, 2);
+		loop_say(&l, 2, "hello");
+		assert_int_equal(loop_turn(&l, 0), 0); /* nobody has asked */
+		assert_int_equal(l.io.recvs, 0);
+		loop_recv(&l, 2);
+		loop_await(&l);
+		loop_expect(&l, 2, SB_OP_RECV, 5, "hello");
+		assert_int_equal(l.done[0].flags, SB_DONE_BUF);
+		assert_int_equal(l.done[0].headroom, SB_IO_HEADROOM);
+		assert_int_equal(loop_turn(&l, 0), 0);
+		loop_recv(&l, 2);
+		assert_int_equal(loop_turn(&l, 0), 0);
+		assert_int_equal(l.io.recvs, 1);
+		loop_say(&l, 2, "again");
+		loop_await(&l);
+		loop_expect(&l, 2, SB_OP_RECV, 5, "again");
+		assert_int_equal(l.io.recvs, 2);
+	}
+}
+
+static void no_more_than_asked_for(void **state)
+{
+	static const char *const parts[] = {"he", "ll", "o, ", "world"};
+	static const uint32_t wants[] = {2, 2, 3, 5};
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_pair(&l, 0);
+		loop_say(&l, 0, "hello, world");
+		for (int i = 0; i < 4; i++) {
+			loop_arm(&l, 0, SB_OP_RECV, wants[i], 0);
+			loop_await(&l);
+			loop_expect(&l, 0, SB_OP_RECV, (int)wants[i], parts[i]);
+		}
+		/* The last was as long as asked for: only asking shows that there is no more. */
+		loop_recv(&l, 0);
+		assert_int_equal(loop_turn(&l, 0), 0);
+		loop_say(&l, 0, "!");
+		loop_await(&l);
+		loop_expect(&l, 0, SB_OP_RECV, 1, "!");
+	}
+}
+
+static void the_end_comes_after_the_data(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		for (uint32_t slot = 0; slot < 2; slot++) {
+			if (slot)
+				loop_tcp_pair(&l, slot);
+			else
+				loop_pair(&l, slot);
+			loop_say(&l, slot, "bye");
+			loop_hang_up(&l, slot);
+			loop_recv(&l, slot);
+			loop_await(&l);
+			loop_expect(&l, slot, SB_OP_RECV, 3, "bye");
+			loop_recv(&l, slot);
+			loop_await(&l);
+			loop_expect(&l, slot, SB_OP_RECV, 0, "");
+			assert_int_equal(l.done[0].flags, 0); /* nothing is lent */
+		}
+	}
+}
+
+/* The end comes later than the short read that emptied the queue: it is a new edge. */
+static void an_end_that_comes_later(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_tcp_pair(&l, 1);
+		loop_say(&l, 1, "bye");
+		loop_recv(&l, 1);
+		loop_await(&l);
+		loop_expect(&l, 1, SB_OP_RECV, 3, "bye");
+		assert_int_equal(shutdown(l.peer[1], SHUT_WR), 0);
+		assert_int_equal(loop_turn(&l, 10), 0); /* reported while nobody asks */
+		loop_recv(&l, 1);
+		loop_await(&l);
+		loop_expect(&l, 1, SB_OP_RECV, 0, "");
+	}
+}
+
+/* m5: reads stop at an urgent byte, so a short read proves nothing. "ab" "!" "cd" comes without the "!". */
+static void an_urgent_byte_does_not_stall(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	for (int is_late = 0; is_late < 2; is_late++) {
+		EACH_BACKEND(l)
+		{
+			loop_tcp_pair(&l, 3);
+			if (!is_late)
+				loop_recv(&l, 3);
+			loop_say(&l, 3, "ab");
+			if (is_late)
+				assert_int_equal(loop_turn(&l, 10), 0);
+			assert_int_equal(send(l.peer[3], "!", 1, MSG_OOB), 1);
+			loop_say(&l, 3, "cd");
+			if (is_late)
+				loop_recv(&l, 3);
+			loop_await(&l);
+			loop_expect(&l, 3, SB_OP_RECV, 2, "ab");
+			loop_recv(&l, 3);
+			loop_await(&l);
+			loop_expect(&l, 3, SB_OP_RECV, 2, "cd");
+			loop_recv(&l, 3);
+			assert_int_equal(loop_turn(&l, 0), 0);
+			loop_say(&l, 3, "ef");
+			loop_await(&l);
+			loop_expect(&l, 3, SB_OP_RECV, 2, "ef");
+		}
+	}
+}
+
+/* g116, m4: a reset behind data. What was received is read first, then the reset is said. */
+static void g116_a_hang_up_comes_after_the_data(void **state)
+{
+	static const struct linger now = {.l_onoff = 1};
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_tcp_pair(&l, 0);
+		loop_say(&l, 0, "data");
+		assert_int_equal(loop_turn(&l, 10), 0);
+		assert_int_equal(setsockopt(l.peer[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+		loop_hang_up(&l, 0);
+		l.want = 2;
+		for (int i = 0; i < 2; i++) {
+			loop_recv(&l, 0);
+			loop_await(&l);
+			loop_expect(&l, 0, SB_OP_RECV, 2, i ? "ta" : "da");
+		}
+		loop_recv(&l, 0);
+		loop_await(&l);
+		loop_expect(&l, 0, SB_OP_RECV, -ECONNRESET, "");
+		assert_true(loop_send(&l, 0, "x", 1) < 0);
+	}
+}
+
+/* ---- sending ---- */
+
+static void an_empty_send_completes_when_there_is_room(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_pair(&l, 0);
+		assert_int_equal(loop_send(&l, 0, "", 0), -EAGAIN); /* never at once: others get their turn */
+		loop_await(&l);
+		loop_expect(&l, 0, SB_OP_SEND, 0, "");
+		assert_int_equal(loop_turn(&l, 0), 0);
+		assert_int_equal(l.io.sends, 0);
+	}
+}
+
+static void a_full_socket_says_when_there_is_room(void **state)
+{
+	static uint8_t block[4096];
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		size_t sent = 0, left;
+		int r;
+
+		loop_pair(&l, 0);
+		while ((r = loop_send(&l, 0, block, sizeof(block))) > 0)
+			sent += (size_t)r;
+		assert_int_equal(r, -EAGAIN);
+		assert_int_equal(loop_turn(&l, 0), 0);
+		assert_int_equal(loop_turn(&l, 10), 0);
+		for (left = sent; left > 0; left -= (size_t)r)
+			assert_true((r = (int)recv(l.peer[0], block, sizeof(block), 0)) > 0);
+		loop_await(&l);
+		loop_expect(&l, 0, SB_OP_SEND, 0, "");
+		assert_int_equal(loop_send(&l, 0, "hello", 5), 5);
+		assert_int_equal(recv(l.peer[0], block, sizeof(block), 0), 5);
+		assert_memory_equal(block, "hello", 5);
+	}
+}
+
+static void two_slices_are_one_send(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		struct sb_op op = {.kind = SB_OP_SEND, .iov_n = 2};
+		struct sb_done done;
+		char got[16];
+
+		loop_pair(&l, 5);
+		op.handle = loop_handle(&l, 5);
+		op.iov[0] = sb_slice("+OK ", 4);
+		op.iov[1] = sb_slice("hello", 5);
+		assert_int_equal(l.ops->submit(&l.io, &op, &done), 1);
+		assert_int_equal(done.res, 9);
+		assert_int_equal(l.io.sends, 1);
+		assert_int_equal(recv(l.peer[5], got, sizeof(got), 0), 9);
+		assert_memory_equal(got, "+OK hello", 9);
+	}
+}
+
+/* ---- turns ---- */
+
+/* However much one has to say, a turn is one operation of each. */
+static void a_turn_is_one_operation_of_each(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		l.rearms = true;
+		l.want = 1;
+		for (uint32_t i = 0; i < 3; i++) {
+			loop_pair(&l, i);
+			loop_recv(&l, i);
+			loop_say(&l, i, i == 1 ? "0123456789" : "01234");
+		}
+		for (int turn = 0; turn < 5; turn++) {
+			unsigned seen = 0;
+
+			assert_int_equal(loop_turn(&l, PATIENCE_MS), 3);
+			for (int i = 0; i < 3; i++) {
+				assert_int_equal(l.text[i][0], '0' + turn);
+				seen |= 1u << l.done[i].handle.slot;
+			}
+			assert_int_equal(seen, 7);
+		}
+		for (int turn = 5; turn < 10; turn++) {
+			loop_await(&l);
+			loop_expect(&l, 1, SB_OP_RECV, 1, (const char[]){(char)('0' + turn), '\0'});
+		}
+	}
+}
+
+static void sending_and_receiving_take_two_turns(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_pair(&l, 0);
+		loop_say(&l, 0, "in");
+		loop_recv(&l, 0);
+		assert_int_equal(loop_send(&l, 0, "", 0), -EAGAIN);
+		loop_await(&l);
+		loop_expect(&l, 0, SB_OP_SEND, 0, ""); /* what is sent frees what is read into */
+		loop_await(&l);
+		loop_expect(&l, 0, SB_OP_RECV, 2, "in");
+	}
+}
+
+/* ---- memory has run out ---- */
+
+static void streams_without_room_are_passed_over(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		for (uint32_t i = 0; i < 3; i++) {
+			loop_pair(&l, i);
+			loop_say(&l, i, "hello");
+		}
+		l.io.is_held = true;
+		loop_recv(&l, 0);
+		loop_arm(&l, 1, SB_OP_RECV, 100, SB_OP_ROOM);
+		loop_recv(&l, 2);
+		loop_await(&l);
+		loop_expect(&l, 1, SB_OP_RECV, 5, "hello");
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(loop_turn(&l, 0), 0);
+		assert_int_equal(sb_ready_patience(&l.io, 77), 77); /* and there is no spinning */
+		assert_int_equal(loop_send(&l, 2, "", 0), -EAGAIN); /* sending frees memory: it goes on */
+		loop_await(&l);
+		loop_expect(&l, 2, SB_OP_SEND, 0, "");
+		l.io.is_held = false;
+		assert_int_equal(loop_await(&l), 2);
+		assert_string_equal(l.text[0], "hello");
+		assert_string_equal(l.text[1], "hello");
+	}
+}
+
+/* One with room asks while the others are stuck, and its bytes were reported before: it is not waited for. */
+static void room_that_comes_late_is_used_at_once(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_pair(&l, 0);
+		loop_pair(&l, 1);
+		loop_say(&l, 0, "stuck");
+		loop_say(&l, 1, "ready");
+		l.io.is_held = true;
+		loop_recv(&l, 0);
+		assert_int_equal(loop_turn(&l, 10), 0);
+		assert_int_equal(loop_turn(&l, 0), 0);
+		loop_arm(&l, 1, SB_OP_RECV, 100, SB_OP_ROOM);
+		if (l.io.ready->slot[1].is_queued)
+			assert_int_equal(sb_ready_patience(&l.io, 77), 0);
+		loop_await(&l);
+		loop_expect(&l, 1, SB_OP_RECV, 5, "ready");
+	}
+}
+
+/* Listeners and datagrams go on: they hold nothing. */
+static void listeners_are_not_held(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		struct sockaddr_in at;
+		int client;
+
+		loop_attach(&l, 0, loop_listener(&at), SB_IO_LISTENER);
+		l.io.is_held = true;
+		loop_arm(&l, 0, SB_OP_ACCEPT, 0, 0);
+		client = loop_connect(&at);
+		loop_await(&l);
+		assert_int_equal(l.done[0].kind, SB_OP_ACCEPT);
+		assert_true(l.done[0].res >= 0);
+		close(l.done[0].res);
+		close(client);
+	}
+}
+
+/* ---- slots ---- */
+
+static void detached_while_queued(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	for (uint32_t gone = 0; gone < 4; gone++) {
+		EACH_BACKEND(l)
+		{
+			struct sb_done done;
+			unsigned seen = 0;
+
+			for (uint32_t i = 0; i < 4; i++) {
+				loop_pair(&l, i);
+				loop_recv(&l, i);
+				loop_say(&l, i, "x");
+			}
+			assert_int_equal(l.ops->wait(&l.io, 0), 4);
+			loop_detach(&l, gone);
+			loop_hang_up(&l, gone);
+			while (l.ops->next(&l.io, &done))
+				seen |= 1u << done.handle.slot;
+			assert_int_equal(seen, 15u & ~(1u << gone));
+			/* The others are where they were, and the slot is free for somebody else. */
+			loop_pair(&l, gone);
+			assert_int_equal(loop_turn(&l, 0), 0);
+			for (uint32_t i = 0; i < 4; i++) {
+				loop_recv(&l, i);
+				loop_say(&l, i, "y");
+			}
+			assert_int_equal(loop_await(&l), 4);
+			for (int i = 0; i < 4; i++)
+				assert_int_equal(l.done[i].handle.gen, l.done[i].handle.slot == gone);
+		}
+	}
+}
+
+/* The socket lives on in another descriptor, so the kernel goes on reporting it: nobody listens. */
+static void an_event_of_an_old_generation_is_ignored(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		int other, old_peer;
+
+		loop_pair(&l, 0);
+		other = dup(l.fd[0]);
+		assert_true(other >= 0);
+		old_peer = l.peer[0];
+		loop_detach(&l, 0);
+		loop_pair(&l, 0);
+		loop_recv(&l, 0);
+		assert_int_equal(send(old_peer, "old", 3, MSG_NOSIGNAL), 3);
+		assert_int_equal(loop_turn(&l, 10), 0);
+		assert_int_equal(l.io.recvs, 0);
+		loop_say(&l, 0, "new");
+		loop_await(&l);
+		loop_expect(&l, 0, SB_OP_RECV, 3, "new");
+		close(other);
+		close(old_peer);
+	}
+}
+
+/* A slot's old readiness is not its successor's. */
+static void a_new_socket_begins_anew(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_pair(&l, 0);
+		loop_say(&l, 0, "never read");
+		assert_int_equal(loop_turn(&l, 0), 0);
+		loop_detach(&l, 0);
+		loop_hang_up(&l, 0);
+		loop_pair(&l, 0);
+		loop_recv(&l, 0);
+		assert_int_equal(loop_turn(&l, 0), 0);
+		assert_int_equal(l.io.recvs, 0);
+		assert_int_equal(loop_send(&l, 0, "x", 1), 1); /* a new one has room */
+	}
+}
+
+/* ---- the other classes ---- */
+
+static void accepts_one_when_asked_and_rests_when_not(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		struct sockaddr_in at;
+		int clients[3];
+
+		loop_attach(&l, 7, loop_listener(&at), SB_IO_LISTENER);
+		for (int i = 0; i < 3; i++)
+			clients[i] = loop_connect(&at);
+		for (int i = 0; i < 3; i++) {
+			struct sockaddr_in from;
+			socklen_t n = sizeof(from);
+
+			assert_int_equal(getsockname(clients[i], (struct sockaddr *)&from, &n), 0);
+			loop_arm(&l, 7, SB_OP_ACCEPT, 0, 0);
+			loop_await(&l);
+			assert_int_equal(l.done_n, 1);
+			assert_int_equal(l.done[0].kind, SB_OP_ACCEPT);
+			assert_true(l.done[0].res >= 0);
+			assert_int_equal(l.done[0].src.port, ntohs(from.sin_port));
+			assert_true(sb_addr_is_loopback(&l.done[0].src));
+			close(l.done[0].res);
+			/* Others wait; who does not ask is not told, and is not woken. */
+			assert_int_equal(loop_turn(&l, 0), 0);
+			assert_int_equal(l.ops->wait(&l.io, 0), 0);
+		}
+		loop_arm(&l, 7, SB_OP_ACCEPT, 0, 0);
+		assert_int_equal(loop_turn(&l, 0), 0); /* nobody is left */
+		for (int i = 0; i < 3; i++)
+			close(clients[i]);
+	}
+}
+
+/* e81, e82: an empty one is no end; a larger one says its whole size. */
+static void datagrams(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t n = sizeof(at);
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		int client = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		static const char *const sent[] = {"hello", "", "x"};
+
+		assert_true(fd >= 0 && client >= 0);
+		assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+		assert_int_equal(connect(client, (struct sockaddr *)&at, sizeof(at)), 0);
+		loop_attach(&l, 0, fd, SB_IO_DGRAM);
+		l.want = 4;
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(send(client, sent[i], strlen(sent[i]), 0), strlen(sent[i]));
+		for (int i = 0; i < 3; i++) {
+			struct sb_op op = {.handle = loop_handle(&l, 0), .kind = SB_OP_REPLY, .iov_n = 1};
+			struct sb_done done;
+			char got[8];
+
+			loop_arm(&l, 0, SB_OP_DGRAM, 4, 0);
+			loop_await(&l);
+			loop_expect(&l, 0, SB_OP_DGRAM, (int)strlen(sent[i]), i ? sent[i] : "hell");
+			assert_int_equal(l.done[0].flags, SB_DONE_BUF | (i == 0 ? SB_DONE_TRUNC : 0));
+			op.iov[0] = sb_slice_cstr(sent[i]);
+			op.dst = &l.done[0].src;
+			assert_int_equal(l.ops->submit(&l.io, &op, &done), 1);
+			assert_int_equal(done.res, strlen(sent[i]));
+			assert_int_equal(recv(client, got, sizeof(got), 0), strlen(sent[i]));
+		}
+		close(client);
+	}
+}
+
+static void a_wake_wakes_once(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_attach(&l, 6, sb_sys_wake_open(l.io.sys), SB_IO_WAKE);
+		loop_arm(&l, 6, SB_OP_WAKE, 0, 0);
+		assert_int_equal(loop_turn(&l, 0), 0);
+		for (int i = 0; i < 3; i++)
+			assert_true(sb_sys_wake_post(l.io.sys, l.fd[6]) > 0);
+		loop_await(&l);
+		assert_int_equal(l.done[0].kind, SB_OP_WAKE);
+		loop_arm(&l, 6, SB_OP_WAKE, 0, 0);
+		assert_int_equal(loop_turn(&l, 0), 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_short_read_needs_no_eagain),
+		cmocka_unit_test(no_more_than_asked_for),
+		cmocka_unit_test(the_end_comes_after_the_data),
+		cmocka_unit_test(an_end_that_comes_later),
+		cmocka_unit_test(an_urgent_byte_does_not_stall),
+		cmocka_unit_test(g116_a_hang_up_comes_after_the_data),
+		cmocka_unit_test(an_empty_send_completes_when_there_is_room),
+		cmocka_unit_test(a_full_socket_says_when_there_is_room),
+		cmocka_unit_test(two_slices_are_one_send),
+		cmocka_unit_test(a_turn_is_one_operation_of_each),
+		cmocka_unit_test(sending_and_receiving_take_two_turns),
+		cmocka_unit_test(streams_without_room_are_passed_over),
+		cmocka_unit_test(room_that_comes_late_is_used_at_once),
+		cmocka_unit_test(listeners_are_not_held),
+		cmocka_unit_test(detached_while_queued),
+		cmocka_unit_test(an_event_of_an_old_generation_is_ignored),
+		cmocka_unit_test(a_new_socket_begins_anew),
+		cmocka_unit_test(accepts_one_when_asked_and_rests_when_not),
+		cmocka_unit_test(datagrams),
+		cmocka_unit_test(a_wake_wakes_once),
+	};
+
+	return cmocka_run_group_tests_name("ready", tests, NULL, NULL);
+}
