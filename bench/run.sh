@@ -126,7 +126,8 @@ measure() {
 	fi
 	[[ $2 == memory ]] || options+=(--warmup-ms "$warmup_ms" --window-ms "$window_ms")
 	start "$name" "$frame" "$max_conns" || return 1
-	line=$("${on_load_cpu[@]}" "$bin/loadgen" --port "$port" --server-pid "$pid" "${options[@]}" 2>"$tmp/load.err") ||
+	options+=(--port "$port" --server-pid "$pid")
+	line=$("${on_load_cpu[@]}" "$bin/loadgen" "${options[@]}" 2>"$tmp/load.err") ||
 		echo "bench: $2, $name: $(cat "$tmp/load.err")" >&2
 	stop
 	echo "round=$1 shape=$2 name=$name fresh_rss_kib=$fresh ${line:-errors=1}" >>"$results"

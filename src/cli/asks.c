@@ -27,7 +27,7 @@ static int say(struct sb_ask_place at, const char *what, const struct sb_fault *
 
 	if (at.line)
 		snprintf(where, sizeof(where), "%s:%u: ", at.file, at.line);
-	else if (what)
+	else if (what && fault->code < -4095) /* what the kernel refused is named in the text */
 		snprintf(where, sizeof(where), "--listen '%s': ", what);
 	if (fault->col)
 		snprintf(col, sizeof(col), "col=%u ", fault->col);

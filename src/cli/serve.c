@@ -83,9 +83,10 @@ static int take_option(struct serve *s, const struct sb_args *args)
 	struct sb_ask_place here = {0};
 	char *text = s->option_text[s->asks.options_n % SB_OPTIONS_MAX];
 
-	if (strlen(args->flag->name) + strlen(args->value) + 2 > sizeof(s->option_text[0]))
+	int n = snprintf(text, sizeof(s->option_text[0]), "%s=%s", args->flag->name, args->value);
+
+	if (n < 0 || (size_t)n >= sizeof(s->option_text[0]))
 		return sb_complain("serve", SB_EXIT_USAGE, "--%s: the value is too long", args->flag->name);
-	snprintf(text, sizeof(s->option_text[0]), "%s=%s", args->flag->name, args->value);
 	return sb_asks_option(&s->asks, text, here);
 }
 
@@ -244,18 +245,19 @@ static int serve(struct serve *s)
 	struct sb_server_env env = {.sys = sb_sys_open(), .files = s->asks.files, .files_n = s->asks.files_n};
 	struct sb_fault fault = {0};
 	struct sb_server *server;
-	long size = sb_server_size(&config, &fault);
+	long size;
 	void *mem;
 	int code;
 
-	if (size < 0)
-		return sb_asks_fault(&s->asks, SIZE_MAX, &fault);
+	if (sb_config_read(&env.read, &config, &fault) < 0)
+		return sb_asks_fault(&s->asks, env.read.failed - 1, &fault);
+	size = (long)sb_layout_size(&env.read.options);
 	mem = calloc(1, (size_t)size);
 	if (!mem)
 		return sb_complain("serve", SB_EXIT_OS,
 				   "no memory: %ld bytes; fewer --max-conns or --max-held need less", size);
 	if (sb_server_open(&server, mem, (size_t)size, &config, &env, &fault) < 0) {
-		code = sb_asks_fault(&s->asks, env.failed - 1, &fault);
+		code = sb_asks_fault(&s->asks, env.read.failed - 1, &fault);
 	} else {
 		code = run(s, server);
 		stop_this = NULL;

@@ -74,6 +74,10 @@ struct sb_codec_ops {
 	/* See sb_framing_scan. Sees only cap > 0, an unbroken scan, n > s->seen and n >= s->need. */
 	int (*scan)(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		    int cap);
+	/* NULL, or for frames whose size is not known: given n more bytes, how many of them to add before the next
+	 * scan, which has to look at the last of them; s->seen moves over the others. Who has to copy bytes
+	 * to keep a frame together copies no more than its own, and none is looked at twice. */
+	size_t (*ahead)(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n);
 	/* See sb_framing_encode. *out is zero-filled. What max bounds is the codec's to say, so it checks. */
 	int (*encode)(const struct sb_framing *f, struct sb_slice payload, struct sb_wrap *out);
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Joins split frames. With the beginning of a frame held, what the frame still needs is copied behind it (and at
- * most as much again as there is already, while nobody knows how much that is). Everything else is looked at where
- * the caller has it, until a frame is there in part: that part is then held.
+ * Joins split frames. With the beginning of a frame held, what the frame still needs is copied behind it; where
+ * neither its size is known nor its codec can look ahead, a piece as large as what is held, so that a frame is never
+ * copied more than twice. Everything else is looked at where the caller has it, until a frame is there in part: that
+ * part is then held.
  *
  * All of this happens in one call, so the frame that was joined may still lie in hold, waiting to be read, when
  * the next beginning comes. That one is put beside it, which is what `at` is for.
@@ -45,7 +46,7 @@ static inline void keep(struct sb_decoder *d, struct sb_slice *in, size_t n)
 	skip(in, n);
 }
 
-/* Goes on with the frame that is held by n bytes of *in. 1: it is whole, in hold from at on; else as sb_decoder_next. */
+/* Adds n bytes of *in to the frame that is held. 1: it is whole, in hold from at on; else as sb_decoder_next. */
 static inline int join_piece(struct sb_decoder *d, struct sb_slice *in, size_t n, struct sb_frame *out)
 {
 	uint64_t start = d->scan.base;
@@ -71,19 +72,27 @@ static inline int join_piece(struct sb_decoder *d, struct sb_slice *in, size_t n
 	return r;
 }
 
-/* The same by as many bytes as it takes: by what is missing, or piece by piece while that is not known. */
+/* How many of n more bytes to add to the frame that is held. */
+static size_t piece_size(struct sb_decoder *d, const uint8_t *p, size_t n)
+{
+	const struct sb_codec_ops *ops = d->framing.codec->ops;
+	size_t room = d->hold_size - d->held, want = d->held < PIECE_MIN ? PIECE_MIN : d->held;
+
+	if (d->scan.need)
+		want = d->scan.need - d->held;
+	else if (ops->ahead)
+		return ops->ahead(&d->framing, &d->scan, p, n);
+	want = want < room ? want : room;
+	return want < n ? want : n;
+}
+
+/* The same by as many bytes as it takes. */
 static int join(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out)
 {
 	int r = 0;
 
-	while (r == 0 && in->n > 0) {
-		size_t room = d->hold_size - d->held, want = d->held < PIECE_MIN ? PIECE_MIN : d->held;
-
-		if (d->scan.need)
-			want = d->scan.need - d->held;
-		want = want < room ? want : room;
-		r = join_piece(d, in, want < in->n ? want : in->n, out);
-	}
+	while (r == 0 && in->n > 0)
+		r = join_piece(d, in, piece_size(d, in->p, in->n), out);
 	return r;
 }
 
@@ -107,8 +116,10 @@ static int find(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out,
 
 	while (k < cap && in->n > 0) {
 		uint64_t start = d->scan.base;
-		int r = sb_framing_scan(&d->framing, &d->scan, in->p, in->n, out + k, cap - k);
+		int r = 0;
 
+		if (in->n > d->scan.seen && in->n >= d->scan.need)
+			r = d->framing.codec->ops->scan(&d->framing, &d->scan, in->p, in->n, out + k, cap - k);
 		if (r == 0) {
 			hold(d, in, joined);
 			break;
@@ -125,7 +136,7 @@ static int find(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out,
 	return k;
 }
 
-/* Apart from the rest, each with its own few registers to save: fed byte by byte, that is most of what a call costs.
+/* Fed byte by byte, saving registers is most of what a call costs: so these two are apart, and each saves its own few.
  * And with nothing to work out about sizes, a byte need not wait for the sum that the one before it has stored. */
 static __attribute__((noinline)) int next_byte(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out)
 {

@@ -88,7 +88,7 @@ static inline uint64_t load(const uint8_t *p, uint32_t width, bool big_endian)
 
 static inline bool is_good(struct span span, uint64_t value)
 {
-	return value >= span.least && value <= span.most;
+	return (value >= span.least) & (value <= span.most);
 }
 
 /* ---- a field that is here in part, or wrong ---- */
@@ -143,9 +143,11 @@ static int read_field(const struct sb_framing *f, struct sb_scan *s, const uint8
 
 /* ---- frames ---- */
 
-/* As many frames as are here whole and good, up to cap: the loop that must be fast, so it knows nothing else. One
- * frame's length leads to the next one's, and that chain is what it costs: load, swap, add. So the sum is signed,
- * and added up in this order, which the compiler keeps: all but value is there before value is. */
+/* As many frames as are here whole and good, up to cap: the loop that must be fast, so it knows nothing else.
+ * - One frame's length leads to the next one's, and that chain is what it costs: load, swap, add. So the sum is
+ *   signed, and added up in this order, which the compiler keeps: all but value is there before value is.
+ * - Two branches a frame, so that a processor's memory of branches spans all frames of a piece, and foresees the end.
+ * Inlined, so that a width and an order known to the caller are known here. */
 static inline __attribute__((always_inline)) int hop(const struct sb_framing *restrict f, const uint8_t *p, size_t n,
 						     struct sb_frame *restrict out, int cap, uint32_t width,
 						     bool big_endian)
@@ -156,14 +158,15 @@ static inline __attribute__((always_inline)) int hop(const struct sb_framing *re
 	int64_t strip = f->len.strip, size = n < INT64_MAX ? (int64_t)n : INT64_MAX;
 	int k = 0;
 
-	while (k < cap && at <= size - header) {
+	while ((k < cap) & (at <= size - header)) {
 		uint64_t value = load(field + at, width, big_endian);
+		bool is_bad = !is_good(span, value);
 		int64_t next = at + around;
 
-		if (!is_good(span, value))
+		if (width == 8 && is_bad) /* a sum would overflow; of fewer bytes it cannot */
 			break;
 		next += (int64_t)value;
-		if (next > size)
+		if (is_bad | (next > size))
 			break;
 		out[k].p = p + at + strip;
 		out[k].n = (uint32_t)(next - at - strip);
@@ -173,20 +176,7 @@ static inline __attribute__((always_inline)) int hop(const struct sb_framing *re
 	return k;
 }
 
-/* Functions of their own, so that each has the registers for itself. */
-static __attribute__((noinline)) int hop_u32be(const struct sb_framing *f, const uint8_t *p, size_t n,
-					       struct sb_frame *out, int cap)
-{
-	return hop(f, p, n, out, cap, 4, true);
-}
-
-static __attribute__((noinline)) int hop_any(const struct sb_framing *f, const uint8_t *p, size_t n,
-					     struct sb_frame *out, int cap)
-{
-	return hop(f, p, n, out, cap, f->len.width, f->len.big_endian);
-}
-
-/* The same for one frame that is here in part, or wrong, or began with earlier bytes. */
+/* One frame that is here in part, or wrong, or began with earlier bytes. */
 static const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, const uint8_t *end,
 			  struct sb_frame *out, int *err)
 {
@@ -208,17 +198,35 @@ static const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, const u
 	return p + s->need;
 }
 
+static __attribute__((noinline)) int scan_one(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n,
+					      struct sb_frame *out)
+{
+	return sb_scan_each(f, s, p, n, out, 1, one);
+}
+
 static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		int cap)
 {
+	size_t at = 0;
 	int k;
 
 	if (s->seen || s->need)
-		return sb_scan_each(f, s, p, n, out, 1, one);
-	k = f->len.width == 4 && f->len.big_endian ? hop_u32be(f, p, n, out, cap) : hop_any(f, p, n, out, cap);
+		return scan_one(f, s, p, n, out);
+	if (f->len.width == 4 && f->len.big_endian)
+		k = hop(f, p, n, out, cap, 4, true);
+	else
+		k = hop(f, p, n, out, cap, f->len.width, f->len.big_endian);
 	if (k == 0)
-		return sb_scan_each(f, s, p, n, out, 1, one);
-	s->base += (size_t)(out[k - 1].p - p) - f->len.strip + out[k - 1].wire;
+		return scan_one(f, s, p, n, out);
+	at = (size_t)(out[k - 1].p - p) - f->len.strip + out[k - 1].wire;
+	s->base += at;
+	/* The size of the next one, so that whoever asks for it with these bytes alone is answered at once. */
+	if (n - at >= header_size(f)) {
+		uint64_t value = load(p + at + f->len.offset, f->len.width, f->len.big_endian);
+
+		if (is_good(span_of(f), value))
+			s->need = (uint32_t)((int64_t)value + header_size(f) + f->len.adjust);
+	}
 	return k;
 }
 

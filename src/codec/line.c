@@ -58,6 +58,17 @@ static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p,
 	return 0;
 }
 
+/* Nothing before an LF, or before the end, can say anything about the frame: see without_end. */
+static size_t ahead(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n)
+{
+	size_t most = (size_t)f->max + 2 - s->seen, within = n < most ? n : most, others;
+	const uint8_t *lf = memchr(p, '\n', within);
+
+	others = lf ? (size_t)(lf - p) : within - 1;
+	s->seen += (uint32_t)others;
+	return others + 1;
+}
+
 static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb_wrap *out)
 {
 	if (payload.n > f->max)
@@ -71,4 +82,4 @@ static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb
 
 extern const struct sb_codec_ops sb_codec_line;
 
-const struct sb_codec_ops sb_codec_line = {.scan = scan, .encode = encode};
+const struct sb_codec_ops sb_codec_line = {.scan = scan, .ahead = ahead, .encode = encode};

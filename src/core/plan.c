@@ -45,7 +45,8 @@ static int check_datagrams(const struct sb_plan *plan, const struct sb_line *lin
 		return 0;
 	if (strict)
 		return sb_fault_set(fault, SB_E_PLACE, line->verb_col,
-				    "SOURCE over udp sends more than it is sent: only on loopback addresses");
+				    "%s over udp sends more than it is sent: only on loopback addresses",
+				    plan->service->name);
 	if (s->count > SB_UDP_SOURCE_MAX)
 		return sb_fault_set(fault, SB_E_RANGE, line->v[SB_KEY_COUNT].col,
 				    "count is at most %d datagrams for one over udp", SB_UDP_SOURCE_MAX);

@@ -114,6 +114,8 @@ static void arm(struct sb_io *io, uint32_t i, uint8_t bit)
 	io->ready->slot[i].armed |= bit;
 	io->ready->ops->interest(io, i);
 	requeue(io->ready, i);
+	if (sb_ready_can(io, &io->ready->slot[i]))
+		io->ready->is_stuck = false;
 }
 
 static void disarm(struct sb_io *io, uint32_t i, uint8_t bit)

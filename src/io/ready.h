@@ -43,7 +43,7 @@ struct sb_ready {
 	uint32_t head, tail; /* of the queue; index + 1 */
 	uint32_t turn;       /* operations left in this turn of the queue */
 	uint32_t queued;
-	bool is_stuck; /* the last turn found nothing that it could do */
+	bool is_stuck; /* nothing that is queued can be done */
 	struct sb_ready_slot slot[];
 };
 

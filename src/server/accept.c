@@ -12,14 +12,9 @@ enum { SHED_MAX = 16 };
 
 #define PAUSE (100 * SB_MS)
 
-static struct sb_handle handle_of(const struct sb_server *srv, uint32_t i)
-{
-	return (struct sb_handle){.slot = sb_slot_of_listener(srv, i), .gen = srv->listeners[i].gen};
-}
-
 void sb_accept_arm(struct sb_server *srv, uint32_t i)
 {
-	struct sb_op op = {.handle = handle_of(srv, i), .kind = SB_OP_ACCEPT, .flags = SB_OP_MULTI};
+	struct sb_op op = {.handle = sb_handle_of_listener(srv, i), .kind = SB_OP_ACCEPT, .flags = SB_OP_MULTI};
 	struct sb_done done;
 
 	srv->io.backend->ops->submit(&srv->io, &op, &done);

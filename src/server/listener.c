@@ -300,14 +300,13 @@ static int bind_it(struct sb_server *srv, struct sb_listener *l)
 static int start(struct sb_server *srv, uint32_t i)
 {
 	struct sb_listener *l = &srv->listeners[i];
-	struct sb_handle handle = {.slot = sb_slot_of_listener(srv, i), .gen = l->gen};
 	const struct sb_value *backlog = &l->line.v[SB_KEY_BACKLOG];
 	int r = 0;
 
 	if (l->endpoint.on != SB_ON_UDP)
 		r = sb_sys_listen(srv->sys, l->fd, backlog->set ? (int)backlog->num : SB_BACKLOG);
 	if (r == 0)
-		r = srv->io.backend->ops->attach(&srv->io, handle, l->fd,
+		r = srv->io.backend->ops->attach(&srv->io, sb_handle_of_listener(srv, i), l->fd,
 						 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
 	if (r < 0)
 		return r;

@@ -74,7 +74,7 @@ static const struct {
 	struct sb_switch_row row;
 	int (*set)(struct sb_options *o, struct sb_slice value, struct sb_fault *fault);
 } switches[] = {
-	{{"io", "NAME", "the backend: auto (default: the first that works), epoll, poll"}, set_io},
+	{{"io", "NAME", "the backend: auto (default: the first that works), or one that --version names"}, set_io},
 	{{"allow", "CIDR", "who may connect to addresses that are not loopback; may be given again"}, set_allow},
 	{{"log", "text|json", "how the log is written (default text)"}, set_log},
 	{{"log-level", "LEVEL", "error, warning, notice, info or debug (default info)"}, set_level},

@@ -12,7 +12,9 @@
 /* How long a log line may wait when nothing else happens, while its reader is slow. */
 #define LOG_PATIENCE (100 * SB_MS)
 
-int sb_config_options(struct sb_options *o, const struct sb_config *config, struct sb_fault *fault)
+/* ---- the config ---- */
+
+static int read_options(struct sb_options *o, const struct sb_config *config, struct sb_fault *fault)
 {
 	int r = 0;
 
@@ -22,55 +24,54 @@ int sb_config_options(struct sb_options *o, const struct sb_config *config, stru
 	return r;
 }
 
-/* ---- profiles ---- */
-
 /* Strict as soon as one address is not a loopback one. */
-static int choose_profile(const struct sb_config *config, const struct sb_options *o, bool *strict,
-			  struct sb_fault *fault)
+static int read_listens(struct sb_config_read *read, const struct sb_config *config, struct sb_fault *fault)
 {
 	struct sb_listener l;
 	struct sb_listen_ask ask;
 
-	*strict = false;
 	for (size_t i = 0; sb_listen_ask_at(config, i, &ask); i++) {
 		int r = sb_listener_parse(&l, ask.text, fault);
 
+		read->failed = i + 1;
 		if (r < 0)
 			return r;
 		if (l.endpoint.on == SB_ON_UNIX || sb_addr_is_loopback(&l.endpoint.addr))
 			continue;
-		*strict = true;
-		if (o->allow_n == 0)
+		read->is_strict = true;
+		if (read->options.allow_n == 0)
 			return sb_fault_set(fault, SB_E_PLACE, 1,
 					    "%.*s is not a loopback address: say who may connect with --allow CIDR",
 					    SB_FAULT_WORD(ask.text));
 	}
-	if (o->allow_n > 0 && !*strict)
-		return sb_fault_set(fault, SB_E_PLACE, 0,
-				    "allow is about addresses that are not loopback, and no listener has one");
+	read->failed = 0;
 	return 0;
 }
 
-static int read_config(struct sb_options *o, bool *strict, const struct sb_config *config, struct sb_fault *fault)
+int sb_config_read(struct sb_config_read *read, const struct sb_config *config, struct sb_fault *fault)
 {
-	int r = sb_config_options(o, config, fault);
+	int r;
 
+	*read = (struct sb_config_read){.failed = 0};
+	r = read_options(&read->options, config, fault);
 	if (r == 0 && config->listens_n > SB_LISTENERS_MAX)
 		r = sb_fault_set(fault, SB_E_LIMIT, 0, "at most %d listeners", SB_LISTENERS_MAX);
 	if (r == 0)
-		r = choose_profile(config, o, strict, fault);
+		r = read_listens(read, config, fault);
+	if (r == 0 && read->options.allow_n > 0 && !read->is_strict)
+		r = sb_fault_set(fault, SB_E_PLACE, 0,
+				 "allow is about addresses that are not loopback, and no listener has one");
 	if (r == 0)
-		sb_limits_fill(&o->limits, *strict);
+		sb_limits_fill(&read->options.limits, read->is_strict);
 	return r;
 }
 
 long sb_server_size(const struct sb_config *config, struct sb_fault *fault)
 {
-	struct sb_options o;
-	bool strict;
-	int r = read_config(&o, &strict, config, fault);
+	struct sb_config_read read;
+	int r = sb_config_read(&read, config, fault);
 
-	return r < 0 ? r : (long)sb_layout_size(&o);
+	return r < 0 ? r : (long)sb_layout_size(&read.options);
 }
 
 /* ---- opening ---- */
@@ -184,30 +185,30 @@ int sb_server_open(struct sb_server **server, void *mem, size_t size, const stru
 		   struct sb_server_env *env, struct sb_fault *fault)
 {
 	struct sb_server *srv = mem;
-	struct sb_options o;
-	bool strict;
-	int r = read_config(&o, &strict, config, fault);
+	int r = sb_config_read(&env->read, config, fault);
+	size_t needed;
 
 	if (r < 0)
 		return r;
-	if (size < sb_layout_size(&o) || (uintptr_t)mem % alignof(max_align_t))
-		return sb_fault_set(fault, SB_E_NO_SPACE, 0, "the server needs %zu bytes, aligned", sb_layout_size(&o));
+	needed = sb_layout_size(&env->read.options);
+	if (size < needed || (uintptr_t)mem % alignof(max_align_t))
+		return sb_fault_set(fault, SB_E_NO_SPACE, 0, "the server needs %zu bytes, aligned", needed);
 	srv->sys = env->sys;
 	srv->files = env->files;
 	srv->files_n = env->files_n;
-	srv->opt = o;
-	srv->is_strict = strict;
+	srv->opt = env->read.options;
+	srv->is_strict = env->read.is_strict;
 	srv->spare_fd = srv->wake_fd = -1;
 	sb_layout_take(srv, mem);
 	srv->now = sb_sys_now(srv->sys);
 	sb_log_init(&srv->log, config->log_fd, srv->log.room, srv->now);
-	srv->log.is_json = o.is_json;
-	srv->log.level = o.level;
+	srv->log.is_json = srv->opt.is_json;
+	srv->log.level = srv->opt.level;
 	r = open_parts(srv, config, fault);
 	if (r < 0) {
 		/* The fault says it all. */
 		srv->log.fd = -1;
-		env->failed = srv->listeners_n;
+		env->read.failed = srv->listeners_n;
 		sb_server_fini(srv);
 		return r;
 	}

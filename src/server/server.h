@@ -107,6 +107,11 @@ static inline uint32_t sb_slot_of_listener(const struct sb_server *srv, uint32_t
 	return srv->conns.cap + i;
 }
 
+static inline struct sb_handle sb_handle_of_listener(const struct sb_server *srv, uint32_t i)
+{
+	return (struct sb_handle){.slot = sb_slot_of_listener(srv, i), .gen = srv->listeners[i].gen};
+}
+
 static inline uint32_t sb_slot_of_wake(const struct sb_server *srv)
 {
 	return srv->conns.cap + SB_LISTENERS_MAX;
@@ -165,19 +170,28 @@ void sb_udp_done(struct sb_server *srv, uint32_t i, const struct sb_done *done);
 
 /* ---- server.c ---- */
 
-/* sb_server_init with everything that streambed.h does not say: which kernel, and files for SOURCE, which stay
- * the caller's and must outlive the server. */
+/* A config, read: what its options come to, limits filled in. */
+struct sb_config_read {
+	struct sb_options options;
+	bool is_strict;
+	size_t failed; /* the listener that is at fault, counted from 1; 0 for none */
+};
+
+/* 0, or < 0 with *fault. */
+int sb_config_read(struct sb_config_read *read, const struct sb_config *config, struct sb_fault *fault);
+
+/* What streambed.h does not say of a server: which kernel, and files for SOURCE, which stay the caller's and must
+ * outlive the server. */
 struct sb_server_env {
 	struct sb_sys *sys;
 	const struct sb_file *files;
 	size_t files_n;
-	size_t failed; /* out: the listener that could not be opened, counted from 1; 0 for none */
+	struct sb_config_read read; /* out */
 };
 
+/* sb_server_init with an env. */
 int sb_server_open(struct sb_server **server, void *mem, size_t size, const struct sb_config *config,
 		   struct sb_server_env *env, struct sb_fault *fault);
-/* Reads all options of config. 0, or < 0 with *fault. */
-int sb_config_options(struct sb_options *o, const struct sb_config *config, struct sb_fault *fault);
 
 /* ---- counters.c ---- */
 

@@ -4,14 +4,9 @@
 
 #include <errno.h>
 
-static struct sb_handle handle_of(const struct sb_server *srv, uint32_t i)
-{
-	return (struct sb_handle){.slot = sb_slot_of_listener(srv, i), .gen = srv->listeners[i].gen};
-}
-
 void sb_udp_arm(struct sb_server *srv, uint32_t i)
 {
-	struct sb_op op = {.handle = handle_of(srv, i), .kind = SB_OP_DGRAM, .want_max = SB_IO_BUF_SIZE};
+	struct sb_op op = {.handle = sb_handle_of_listener(srv, i), .kind = SB_OP_DGRAM, .want_max = SB_IO_BUF_SIZE};
 	struct sb_done done;
 
 	srv->io.backend->ops->submit(&srv->io, &op, &done);
@@ -63,7 +58,7 @@ static struct sb_dgram_port port_of(const struct sb_server *srv, uint32_t i)
 /* One reply: false when the kernel has no room. A datagram is never queued: late is as bad as lost. */
 static bool reply(struct sb_server *srv, uint32_t i, const struct sb_done *request, struct sb_slice bytes)
 {
-	struct sb_op op = {.handle = handle_of(srv, i), .kind = SB_OP_REPLY, .iov_n = 1};
+	struct sb_op op = {.handle = sb_handle_of_listener(srv, i), .kind = SB_OP_REPLY, .iov_n = 1};
 	struct sb_done done;
 
 	op.iov[0] = bytes;

@@ -171,8 +171,9 @@ class Running:
     """A client that runs while the test goes on."""
 
     def __init__(self, *args):
+        # Unbuffered: communicate() does not see what a buffered readline() has taken ahead.
         self.p = subprocess.Popen([BIN, 'send', *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE)
+                                  stderr=subprocess.PIPE, bufsize=0)
         self.seen = b''
         self.alarm = threading.Timer(GENEROUS, self.p.kill)
         self.alarm.start()

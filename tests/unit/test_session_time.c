@@ -314,6 +314,38 @@ static void c54_drain_takes_so_many_bytes(void **state)
 	drive_end(&d);
 }
 
+/* What came before our FIN is not counted; and none is no bound. */
+static void c54_only_what_comes_while_draining_counts(void **state)
+{
+	struct drive d;
+	char some[100] = {0};
+
+	(void)state;
+	drive_init(&d, "SOURCE len=10", false);
+	d.limits.v[SB_LIMIT_DRAIN_BYTES] = 50;
+	d.room = 5;
+	drive_open(&d);
+	drive_feed(&d, sb_slice(some, sizeof(some)));
+	d.room = 100;
+	drive_pump(&d);
+	assert_int_equal(d.fins, 1);
+	drive_feed(&d, sb_slice(some, 50));
+	assert_int_equal(d.closed, 0);
+	drive_feed(&d, sb_slice(some, 1));
+	assert_int_equal(d.ops[d.ops_n - 1], 'X');
+	drive_end(&d);
+
+	drive_init(&d, "SOURCE len=10", false);
+	d.limits.v[SB_LIMIT_DRAIN_BYTES] = 0;
+	drive_open(&d);
+	for (int i = 0; i < 100; i++)
+		drive_feed(&d, sb_slice(some, sizeof(some)));
+	assert_int_equal(d.closed, 0);
+	drive_fin(&d);
+	assert_int_equal(d.ops[d.ops_n - 1], 'C');
+	drive_end(&d);
+}
+
 /* The peer has closed its side and does not read the answer. */
 static void an_answer_nobody_reads_after_their_fin(void **state)
 {
@@ -528,6 +560,7 @@ int main(void)
 		cmocka_unit_test(a_busy_life_ends_as_well),
 		cmocka_unit_test(c53_drain_ends_when_idle_and_at_last),
 		cmocka_unit_test(c54_drain_takes_so_many_bytes),
+		cmocka_unit_test(c54_only_what_comes_while_draining_counts),
 		cmocka_unit_test(an_answer_nobody_reads_after_their_fin),
 		cmocka_unit_test(a_stop_has_its_own_time),
 		cmocka_unit_test(stopread_at_once),

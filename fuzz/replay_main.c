@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A fuzz target without an engine: runs files, and every file of folders, twice each. So gcc, a debugger and ctest
+ * need no fuzzer, and a target that remembers something from one input to the next is found out.
+ *
+ *   replay_NAME [-v] FILE|FOLDER...       -v tells what happens, where the target can
+ *   replay_NAME -b ROUNDS FILE|FOLDER...  runs all of them so often and prints how many executions a second
+ *
+ * Exit: 0 when all is well, 1 when a folder is empty or a file cannot be read, 2 for usage.
+ */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "target.h"
+
+enum { INPUT_MAX = 1 << 20, PATH_ROOM = 4096 };
+
+/* The C library's name for it is the sanitizers' own; absent without one. */
+__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
+
+struct inputs {
+	struct input {
+		char *path;
+		uint8_t *bytes;
+		size_t n;
+	} *v;
+	size_t n, cap;
+};
+
+static const char *running = "";
+
+/* Whatever ends the process, the file that did it is named. */
+static void say_running(void)
+{
+	if (running[0] && (write(2, "input: ", 7) < 0 || write(2, running, strlen(running)) < 0 || write(2, "\n", 1) < 0))
+		return;
+	running = "";
+}
+
+static void on_abort(int sig)
+{
+	say_running();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void *must(void *p)
+{
+	if (!p) {
+		fputs("out of memory\n", stderr);
+		exit(1);
+	}
+	return p;
+}
+
+static int read_file(struct inputs *in, const char *path)
+{
+	FILE *f = fopen(path, "rb");
+	struct input *i;
+	uint8_t *room;
+
+	if (!f) {
+		perror(path);
+		return 1;
+	}
+	if (in->n == in->cap) {
+		in->cap = in->cap ? 2 * in->cap : 64;
+		in->v = must(realloc(in->v, in->cap * sizeof(*in->v)));
+	}
+	room = must(malloc(INPUT_MAX));
+	i = &in->v[in->n++];
+	i->n = fread(room, 1, INPUT_MAX, f);
+	/* As large as the input and not more, so that a byte too many is seen. */
+	i->bytes = must(malloc(i->n ? i->n : 1));
+	memcpy(i->bytes, room, i->n);
+	i->path = must(strdup(path));
+	free(room);
+	fclose(f);
+	return 0;
+}
+
+static int read_path(struct inputs *in, const char *path);
+
+static int read_folder(struct inputs *in, const char *path)
+{
+	struct dirent **names;
+	int n = scandir(path, &names, NULL, alphasort), bad = 0;
+	size_t before = in->n;
+
+	for (int i = 0; i < n; i++) {
+		char room[PATH_ROOM];
+
+		if (names[i]->d_name[0] != '.') {
+			snprintf(room, sizeof(room), "%s/%s", path, names[i]->d_name);
+			bad |= read_path(in, room);
+		}
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	if (in->n == before) {
+		fprintf(stderr, "%s: no inputs in this folder\n", path);
+		return 1;
+	}
+	return bad;
+}
+
+static int read_path(struct inputs *in, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0) {
+		perror(path);
+		return 1;
+	}
+	return S_ISDIR(st.st_mode) ? read_folder(in, path) : read_file(in, path);
+}
+
+static uint64_t run(const struct input *i)
+{
+	running = i->path;
+	LLVMFuzzerTestOneInput(i->bytes, i->n);
+	running = "";
+	return sb_fuzz_digest ? sb_fuzz_digest() : 0;
+}
+
+static int replay(const struct inputs *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		uint64_t first = run(&in->v[i]);
+
+		if (run(&in->v[i]) != first) {
+			fprintf(stderr, "FOUND the second run differs from the first: %s\n", in->v[i].path);
+			return 1;
+		}
+	}
+	printf("%zu inputs, each twice: well\n", in->n);
+	return 0;
+}
+
+static int bench(const struct inputs *in, unsigned long rounds)
+{
+	struct timespec from, to;
+	double seconds;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (unsigned long k = 0; k < rounds; k++)
+		for (size_t i = 0; i < in->n; i++)
+			run(&in->v[i]);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+	printf("%zu inputs, %lu rounds: %.0f executions a second\n", in->n, rounds, (double)in->n * (double)rounds / seconds);
+	return 0;
+}
+
+static void release(struct inputs *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		free(in->v[i].path);
+		free(in->v[i].bytes);
+	}
+	free(in->v);
+}
+
+int main(int argc, char **argv)
+{
+	struct inputs in = {0};
+	unsigned long rounds = 0;
+	int bad = 0, c;
+
+	while ((c = getopt(argc, argv, "vb:")) != -1) {
+		if (c == 'v' && &sb_fuzz_is_verbose)
+			sb_fuzz_is_verbose = 1;
+		else if (c == 'b')
+			rounds = strtoul(optarg, NULL, 10);
+		else if (c != 'v')
+			return 2;
+	}
+	if (optind == argc) {
+		fprintf(stderr, "usage: %s [-v] [-b ROUNDS] FILE|FOLDER...\n", argv[0]);
+		return 2;
+	}
+	signal(SIGABRT, on_abort);
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(say_running);
+	for (; optind < argc; optind++)
+		bad |= read_path(&in, argv[optind]);
+	if (in.n > 0)
+		bad |= rounds ? bench(&in, rounds) : replay(&in);
+	release(&in);
+	return bad;
+}
