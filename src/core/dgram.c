@@ -77,7 +77,7 @@ static bool is_framed(const struct sb_framing *f, const struct sb_done *done)
 			p += frames[i].wire;
 			left -= frames[i].wire;
 		}
-	} while (found == BATCH);
+	} while (found > 0 && left > 0);
 	return found >= 0 && left == 0;
 }
 

@@ -16,8 +16,8 @@ enum sb_close_mode {
 
 enum {
 	SB_UDP_SOURCE_MAX = 1000, /* datagrams SOURCE answers one with, on loopback */
-	/* Bytes of a recv unless the line says otherwise: the largest frame, whole. A little more than 64 KiB, so that a
-	 * message of 64 KiB is a short read, after which nobody has to ask whether there is more. */
+	/* Bytes of a recv unless the line says otherwise: the largest frame, whole. A little more than 64 KiB, so that
+	 * a message of 64 KiB is a short read, after which nobody has to ask whether there is more. */
 	SB_RECV_MAX = SB_FRAME_MAX + SB_FRAME_OVERHEAD_MAX,
 };
 

@@ -176,8 +176,10 @@ static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t 
 	if (s->plan->stop_ns && s->read_from == SB_NEVER && leg->in >= s->plan->stop_at)
 		s->read_from = now + s->plan->stop_ns;
 	if (is_deaf(s)) {
+		uint64_t most = limit(s, SB_LIMIT_DRAIN_BYTES);
+
 		drop(s, (uint32_t)done->res);
-		if (s->state == SB_STATE_DRAIN && s->dropped > limit(s, SB_LIMIT_DRAIN_BYTES))
+		if (s->state == SB_STATE_DRAIN && most > 0 && leg->in - s->mark > most)
 			sb_session_kill(s, SB_WHY_NONE, SB_CLOSE_RESET);
 		return;
 	}
@@ -344,6 +346,7 @@ static int say_end(struct sb_session *s, struct sb_op *op)
 		return say_close(s, op);
 	}
 	s->state = SB_STATE_DRAIN;
+	s->mark = s->leg.in;
 	s->leg.is_shut = true;
 	*op = (struct sb_op){.kind = SB_OP_SHUT};
 	return 1;

@@ -66,7 +66,7 @@ struct sb_session {
 	uint64_t active;    /* when the last byte went either way */
 	uint64_t since;     /* RUN: when what is waited for began: the first byte, the frame in progress, the unfinished
 			     * send; later: when FINISH began */
-	uint64_t mark;      /* bytes sent before the unfinished send began */
+	uint64_t mark;      /* RUN: bytes sent before the unfinished send began; DRAIN: received before our FIN */
 	uint64_t read_from; /* stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
 	uint32_t frames;    /* complete frames received; stops at UINT32_MAX */
 	uint32_t dropped;   /* bytes received and not answered, likewise */

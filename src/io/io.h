@@ -32,7 +32,8 @@ struct sb_backend_ops {
 	void (*detach)(struct sb_io *io, uint32_t slot);
 	/* RECV, SEND, ACCEPT, DGRAM, REPLY, WAKE. 1: done holds its completion; 0: it completes later. */
 	int (*submit)(struct sb_io *io, const struct sb_op *op, struct sb_done *done);
-	/* Waits for something to complete, at most wait_ns (< 0: for ever). Number of sockets that are ready, or -errno. */
+	/* Waits for something to complete, at most wait_ns (< 0: for ever). Number of sockets that are ready, or
+	 * -errno. */
 	int (*wait)(struct sb_io *io, int64_t wait_ns);
 	/* 1 and a completion, or 0. A lent buffer is good until the next call of next() or wait(). */
 	int (*next)(struct sb_io *io, struct sb_done *done);

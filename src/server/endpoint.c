@@ -59,6 +59,7 @@ static int parse_path(struct sb_endpoint *e, struct sb_slice path, struct sb_fau
 	size_t n = 0;
 
 	for (size_t i = 0; i < path.n; i++) {
+		size_t from = i;
 		int c = path.p[i];
 
 		if (c == '%') {
@@ -69,7 +70,7 @@ static int parse_path(struct sb_endpoint *e, struct sb_slice path, struct sb_fau
 			i += 2;
 		}
 		if (c == 0)
-			return sb_fault_set(fault, SB_E_SYNTAX, (uint32_t)(i + 6), "a path cannot hold a NUL");
+			return sb_fault_set(fault, SB_E_SYNTAX, (uint32_t)(from + 6), "a path cannot hold a NUL");
 		if (n + 1 >= SB_PATH_MAX)
 			return sb_fault_set(fault, SB_E_RANGE, 6, "a unix socket's path is at most %d bytes",
 					    SB_PATH_MAX - 1);
@@ -113,11 +114,11 @@ void sb_text_endpoint(struct sb_text *t, const struct sb_endpoint *e)
 	}
 	sb_text_str(t, "unix:");
 	for (const char *p = e->path; *p; p++) {
-		if (*p == ',')
-			sb_text_str(t, "%2C");
-		else if (*p == '%')
-			sb_text_str(t, "%25");
-		else
-			sb_text_escaped(t, sb_slice(p, 1), false);
+		if (*p > ' ' && *p <= '~' && *p != ',' && *p != '%') {
+			sb_text_char(t, *p);
+		} else {
+			sb_text_char(t, '%');
+			sb_text_hex(t, (uint8_t)*p, 2);
+		}
 	}
 }

@@ -22,7 +22,7 @@ int sb_endpoint_parse(struct sb_endpoint *e, struct sb_slice text, struct sb_fau
 int sb_endpoint_split(struct sb_slice text, struct sb_slice *scheme, struct sb_slice *host, struct sb_slice *port,
 		      struct sb_fault *fault);
 
-/* Writes it as it would be given. */
+/* Writes it as it would be given, in one word. */
 void sb_text_endpoint(struct sb_text *t, const struct sb_endpoint *e);
 
 #endif
