@@ -440,12 +440,19 @@ uint64_t sb_session_deadline(const struct sb_session *s)
 	return next_due(s).at;
 }
 
-/* The pause is over. What was waited for begins anew: it was our doing that it did not come. */
+void sb_session_excuse(struct sb_session *s, uint64_t now)
+{
+	if (s->state != SB_STATE_RUN)
+		return;
+	s->active = now;
+	s->since = now;
+}
+
+/* The pause is over. */
 static void read_on(struct sb_session *s, uint64_t now)
 {
 	s->read_from = 0;
-	s->active = now;
-	s->since = now;
+	sb_session_excuse(s, now);
 }
 
 void sb_session_tick(struct sb_session *s, uint64_t now)

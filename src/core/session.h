@@ -91,6 +91,9 @@ void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n);
 uint64_t sb_session_deadline(const struct sb_session *s);
 void sb_session_tick(struct sb_session *s, uint64_t now);
 
+/* What it waited for could not come, by our own doing: the waiting begins anew. */
+void sb_session_excuse(struct sb_session *s, uint64_t now);
+
 /* Ends it: in order (FINISH), or at once. The reason is taken only if there is none yet. */
 void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now);
 void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how how);

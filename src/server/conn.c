@@ -209,12 +209,18 @@ static void send(struct sb_server *srv, struct sb_conn *c, const struct sb_op *o
 	sb_session_event(&c->session, &done, srv->now);
 }
 
+/* Whether there is a place for what it receives, also when memory has run out. */
+static bool has_room(struct sb_server *srv, const struct sb_conn *c)
+{
+	return c->buf && pool_of(srv, c->buf) == &srv->bufs[SB_BUF_CLASSES - 1];
+}
+
 static void arm(struct sb_server *srv, struct sb_conn *c)
 {
 	struct sb_op op = {.handle = handle_of(srv, c), .kind = SB_OP_RECV, .want_max = c->want};
 	struct sb_done done;
 
-	if (c->buf && pool_of(srv, c->buf) == &srv->bufs[SB_BUF_CLASSES - 1])
+	if (has_room(srv, c))
 		op.flags = SB_OP_ROOM;
 	c->want = 0;
 	srv->io.backend->ops->submit(&srv->io, &op, &done);
@@ -307,6 +313,9 @@ void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done
 
 void sb_conn_tick(struct sb_server *srv, struct sb_conn *c)
 {
+	/* While it is we who do not read, the peer is not late. */
+	if (srv->io.is_held && c->session.leg.is_receiving && !has_room(srv, c))
+		sb_session_excuse(&c->session, srv->now);
 	sb_session_tick(&c->session, srv->now);
 	run(srv, c);
 }

@@ -107,6 +107,8 @@ int sb_endpoint_parse(struct sb_endpoint *e, struct sb_slice text, struct sb_fau
 
 void sb_text_endpoint(struct sb_text *t, const struct sb_endpoint *e)
 {
+	static const char digits[] = "0123456789ABCDEF";
+
 	if (e->on != SB_ON_UNIX) {
 		sb_text_str(t, e->on == SB_ON_TCP ? "tcp://" : "udp://");
 		sb_text_addr(t, &e->addr);
@@ -118,7 +120,8 @@ void sb_text_endpoint(struct sb_text *t, const struct sb_endpoint *e)
 			sb_text_char(t, *p);
 		} else {
 			sb_text_char(t, '%');
-			sb_text_hex(t, (uint8_t)*p, 2);
+			sb_text_char(t, digits[(uint8_t)*p >> 4]);
+			sb_text_char(t, digits[(uint8_t)*p & 15]);
 		}
 	}
 }

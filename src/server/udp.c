@@ -12,7 +12,7 @@ void sb_udp_arm(struct sb_server *srv, uint32_t i)
 	srv->io.backend->ops->submit(&srv->io, &op, &done);
 }
 
-static void say_drop(struct sb_server *srv, uint32_t i, const struct sb_done *done, enum sb_drop why)
+static void say_drop(struct sb_server *srv, uint32_t i, const struct sb_done *done, enum sb_drop why, int err)
 {
 	struct sb_log *log = &srv->log;
 
@@ -23,6 +23,8 @@ static void say_drop(struct sb_server *srv, uint32_t i, const struct sb_done *do
 	sb_log_u64(log, "listener", i + 1);
 	sb_log_word(log, "reason", sb_drops[why].name);
 	sb_log_i64(log, "bytes", done->res);
+	if (err < 0)
+		sb_log_word(log, "errno", sb_errname(err));
 	if (sb_drops[why].change[0])
 		sb_log_word(log, "change", sb_drops[why].change);
 	sb_log_end(log);
@@ -55,8 +57,8 @@ static struct sb_dgram_port port_of(const struct sb_server *srv, uint32_t i)
 	};
 }
 
-/* One reply: false when the kernel has no room. A datagram is never queued: late is as bad as lost. */
-static bool reply(struct sb_server *srv, uint32_t i, const struct sb_done *request, struct sb_slice bytes)
+/* One reply: 0 or -errno. A datagram is never queued: late is as bad as lost. */
+static int reply(struct sb_server *srv, uint32_t i, const struct sb_done *request, struct sb_slice bytes)
 {
 	struct sb_op op = {.handle = sb_handle_of_listener(srv, i), .kind = SB_OP_REPLY, .iov_n = 1};
 	struct sb_done done;
@@ -64,11 +66,18 @@ static bool reply(struct sb_server *srv, uint32_t i, const struct sb_done *reque
 	op.iov[0] = bytes;
 	op.dst = &request->src;
 	op.src = &request->dst;
-	if (!srv->io.backend->ops->submit(&srv->io, &op, &done) || done.res < 0)
-		return false;
+	if (!srv->io.backend->ops->submit(&srv->io, &op, &done))
+		return -EAGAIN;
+	if (done.res < 0)
+		return done.res;
 	srv->count[SB_COUNT_DATAGRAMS_OUT]++;
 	srv->count[SB_COUNT_BYTES_OUT] += bytes.n;
-	return true;
+	return 0;
+}
+
+static enum sb_drop drop_of(int err)
+{
+	return err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM ? SB_DROP_NO_ROOM : SB_DROP_UNSENT;
 }
 
 static void answer(struct sb_server *srv, uint32_t i, const struct sb_done *done)
@@ -81,12 +90,14 @@ static void answer(struct sb_server *srv, uint32_t i, const struct sb_done *done
 	srv->count[SB_COUNT_BYTES_IN] += (uint64_t)done->res;
 	say_recv(srv, i, done);
 	if (why != SB_DROP_NONE) {
-		say_drop(srv, i, done, why);
+		say_drop(srv, i, done, why, 0);
 		return;
 	}
 	for (uint64_t k = 0; k < n; k++) {
-		if (!reply(srv, i, done, sb_dgram_reply(&port, done, k, srv->scratch))) {
-			say_drop(srv, i, done, SB_DROP_NO_ROOM);
+		int r = reply(srv, i, done, sb_dgram_reply(&port, done, k, srv->scratch));
+
+		if (r < 0) {
+			say_drop(srv, i, done, drop_of(r), r);
 			return;
 		}
 	}

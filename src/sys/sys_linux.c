@@ -278,8 +278,8 @@ static void read_pktinfo(struct msghdr *m, struct sb_addr *dst)
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
 			dst->family = SB_IPV4;
 			memcpy(dst->ip, &info.ipi_addr, 4);
-			/* They differ when it was sent to more than us: a network's broadcast address is told by nothing
-			 * else, so it is given as the one that everybody knows. */
+			/* They differ when it was sent to more than us: nothing else tells a network's broadcast
+			 * address, so it is given as the one that everybody knows. */
 			if (info.ipi_spec_dst.s_addr != info.ipi_addr.s_addr)
 				memset(dst->ip, 0xff, 4);
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {

@@ -130,6 +130,7 @@ static void delim(void **state)
 	SAYS("delim:0d0a0d0a", 4, "abcd\r\n\rx", 0, LARGE, 7);
 	SAYS("delim:0d0a0d0a", 4, "ab\r\n\r\r\n\r\n", 0, LARGE, 5);
 	SAYS("delim:6161", 4, "aaaa", 2, OK, 4);
+	SAYS("delim:0a2e0a", 4, "x\n.\nabcd\n.x\n.\n", 1, LARGE, 10);
 	SAYS("delim:000102030405060708090a0b0c0d0e0f", 1,
 	     "x\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 2, OK, 33);
 	run(&log, &f,
@@ -184,6 +185,9 @@ static void len_arithmetic(void **state)
 	SAYS("len:0,2,be,-2,2", 8, "\0\2\0\12abcdefgh", 2, OK, 12);
 	SAYS("len:0,2,be,-2,2", 8, "\0\13", 0, LARGE, 1);
 	SAYS("len:0,2,be,-300,2", 8, "\0", 0, LENGTH, 0);
+	/* the values that are good end with the width of the field */
+	SAYS("len:0,2,le,-65530,2", 65536, "\xf9", 0, LENGTH, 0);
+	SAYS("len:0,2,le,-65530,2", 65536, "\xfa\xff\xfb\xff!", 2, OK, 5);
 	/* it does not count what follows: 2 bytes of body more than it says */
 	SAYS("len:0,1,be,2", 8, "\1abc\0ab", 2, OK, 7);
 	SAYS("len:0,1,be,2", 8, "\7", 0, LARGE, 0);

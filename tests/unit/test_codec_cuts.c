@@ -30,6 +30,7 @@ static const struct {
 	    "aabaab"
 	    "aa"),
 	ROW("delim:0d0a0d0a", 8, "a\r\n\r\n\r\r\n\r\n12345678\r\n\r\r\n\r\n"),
+	ROW("delim:0a2e0a", 4, "x\n.\nabcd\n.x\n.\n"),
 	ROW("fixed:3", 8, "abcdefghijk"),
 	ROW("u8", 8,
 	    "\0\3abc\10"

@@ -77,7 +77,8 @@ static void refused_payloads(void **state)
 	REFUSES("fixed:3", 8, "abcd", SB_E_BAD_PAYLOAD);
 	refuses("u8", 65536, sb_slice(payload, 256), SB_E_BAD_PAYLOAD);
 	refuses("u16be", 65536, sb_slice(payload, 65536), SB_E_BAD_PAYLOAD);
-	REFUSES("len:0,1,be,2,1", 8, "a", SB_E_BAD_PAYLOAD);     /* the value would be -1 */
+	REFUSES("len:0,1,be,2,1", 8, "a", SB_E_BAD_PAYLOAD); /* the value would be -1 */
+	REFUSES("len:0,8,be,2,8", 8, "a", SB_E_BAD_PAYLOAD);
 	REFUSES("len:0,2,be,0,0", 8, "\0", SB_E_BAD_PAYLOAD);    /* not even a header */
 	REFUSES("len:0,2,be,0,0", 8, "\0\2a", SB_E_BAD_PAYLOAD); /* the header in the payload is wrong */
 	REFUSES("len:0,2,be,0,1", 8, "\1a", 0);
