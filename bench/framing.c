@@ -89,7 +89,6 @@ static uint64_t limit_u32(const uint8_t *p, size_t n, size_t feed)
 			memcpy(hold + held, p, some);
 			use(hold);
 			sum += read_u32(hold);
-			held = 0;
 			p += some;
 		}
 		while (stop - p >= 4 && (size_t)(stop - p) - 4 >= read_u32(p)) {

@@ -2,7 +2,7 @@
  *
  * The fuzz target of a framing: the row SB_FUZZ_CODEC of codecs.def, however its stream is cut.
  *
- * An input is one byte that picks arguments and max from the tables below, as printable as it can be, and then a
+ * An input is one byte that picks arguments and max from the tables of codec_subject.h, as printable as it can be, and then a
  * stream as it comes off the wire. So a capture is a seed when a byte is put in front of it:
  *
  *   low four bits: max of maxes[]       '0' is 1, '6' is 8, '?' is 65536, or the next that the arguments allow
@@ -21,463 +21,16 @@
  *
  * and what the sanitizers see: each piece lies alone (codec_arena.h), and is poisoned after its turn.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "codec/decoder.h"
-#include "codec_arena.h"
-#include "ref/ref.h"
+#include "codec_run.h"
 #include "target.h"
 
-enum { INPUT_MAX = 16384, BATCH_MAX = 64, THOROUGH_MAX = 48 };
-
-/* ---- what an input picks ---- */
-
-static const uint32_t maxes[16] = {1, 2, 3, 4, 5, 7, 8, 12, 16, 32, 64, 127, 128, 255, 300, SB_FRAME_MAX};
-
-static const struct {
-	const char *codec;
-	const char *args[16];
-} arguments[] = {
-	{"delim",
-	 {"00", "0a", "616162", "0d0a", "0d0a0d0a", "6161", "61", "61626162", "616261626163", "0d0d0a", "2d2d", "ff",
-	  "00ff00", "303030", "6161616161616161", "61616161616161616161616161616162"}},
-	{"fixed", {"1", "2", "3", "4", "5", "7", "8", "10", "15", "16", "17", "31", "63", "64", "65", "300"}},
-	{"len",
-	 {"0,2,le,-2,2", "0,1,be,0", "1,1,be,0,2", "2,1,be,1,0", "1,8,le,-9,9", "0,8,be,0,8", "0,3,le,0,3",
-	  "4,2,be,-6,0", "0,2,be,2,4", "0,1,be,5,6", "64,1,be,0,72", "0,4,be,-4,4", "3,2,le,-1,2", "0,1,be,-3,1",
-	  "0,4,le,-65536,4", "0,2,be,0,4"}},
-};
-
-#define SB_CODEC(name, impl, preset, args, help) {#name, preset, &ref_##impl},
-static const struct {
-	const char *name, *preset;
-	const struct ref_codec *ref;
-} rows[] = {
-#include "codec/codecs.def"
-};
-#undef SB_CODEC
-
-/* A framing as src/ reads it and as fuzz/ref/ does. Made when it is first picked, and kept. */
-struct subject {
-	struct sb_framing f;
-	struct ref_args args;
-	const struct ref_codec *ref;
-	char text[64];
-};
-
-static void die(const char *what, const char *about)
-{
-	fprintf(stderr, "FOUND %s: %s\n", what, about);
-	abort();
-}
-
-/* The row's reference decoder, and its arguments: those of the table above when it takes any, and is_given then. */
-static const char *pick_args(struct subject *s, unsigned high, bool *is_given)
-{
-	const char *args = NULL;
-
-	*is_given = false;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (strcmp(rows[i].name, SB_FUZZ_CODEC) == 0) {
-			s->ref = rows[i].ref;
-			args = rows[i].preset;
-		}
-	for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++)
-		if (strcmp(arguments[i].codec, SB_FUZZ_CODEC) == 0) {
-			args = arguments[i].args[high];
-			*is_given = true;
-		}
-	if (!args)
-		die("no such row", SB_FUZZ_CODEC);
-	return args;
-}
-
-static void make_subject(struct subject *s, uint8_t mode)
-{
-	bool is_given;
-	const char *args = pick_args(s, mode >> 4, &is_given);
-	struct sb_fault fault;
-	struct sb_framing again;
-	char value[64];
-	int r = SB_E_RANGE;
-
-	snprintf(value, sizeof(value), "%s%s%s", SB_FUZZ_CODEC, is_given ? ":" : "", is_given ? args : "");
-	for (size_t i = mode & 15; r < 0 && i < 16; i++)
-		r = sb_framing_parse(&s->f, sb_slice_cstr(value), maxes[i], &fault);
-	if (r < 0 || (s->ref->parse && s->ref->parse(&s->args, args) < 0))
-		die(value, r < 0 ? fault.text : "the reference cannot read it");
-	s->args.max = s->f.max;
-	if (sb_framing_print(&s->f, s->text, sizeof(s->text)) < 0 ||
-	    sb_framing_parse(&again, sb_slice_cstr(s->text), s->f.max, NULL) < 0 || memcmp(&again, &s->f, sizeof(again)))
-		die("print≠parse", value);
-}
-
-/* ---- what is known of the input in progress ---- */
-
-/* All that a stream says. at: where in the stream the payload begins; end: where the frame does. */
-struct log {
-	struct entry {
-		uint32_t at, n, end;
-	} frames[INPUT_MAX + 1];
-	size_t frames_n;
-	int err; /* of next */
-	int end; /* of end */
-	uint64_t offset;
-	size_t held;
-};
-
-/* Where to cut, and how many frames to ask for at once. */
-struct plan {
-	size_t cuts[INPUT_MAX + 1];
-	size_t cuts_n;
-	int cap;
-	bool has_empties, is_window;
-};
-
-/* One decoding. Compares with whole as it goes, or is whole, and then writes it. */
-struct run {
-	const struct plan *plan;
-	bool is_whole;
-	struct sb_decoder d;
-	size_t fed, to;      /* bytes fed before this piece, and with it */
-	size_t wire, k;      /* bytes and number of the frames that came */
-	const char *promise; /* the one that was broken, or NULL */
-	bool differs;
-	char want[160], got[160];
-};
-
-static struct arena arena;
-static _Alignas(16) uint8_t hold_room[SB_FRAME_MAX + SB_FRAME_OVERHEAD_MAX + 2 * ARENA_GRAIN];
-static struct subject subjects[256];
-static const struct subject *subject;
-static struct sb_slice input;
-static struct log whole, reference;
-static uint64_t digest, seed;
+enum { THOROUGH_MAX = 48 }; /* bytes of the longest input that is cut at every two places */
 
 int sb_fuzz_is_verbose;
 
 uint64_t sb_fuzz_digest(void)
 {
 	return digest;
-}
-
-static inline void note(uint64_t v)
-{
-	digest = (digest ^ v) * UINT64_C(0x100000001b3);
-}
-
-/* A number from 0 to n - 1. */
-static size_t choose(size_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (size_t)(seed >> 16) % n;
-}
-
-/* The memory to hold frames in, poisoned from the first byte on that this framing may not use. */
-static uint8_t *open_hold(size_t n)
-{
-	static size_t open_n = sizeof(hold_room);
-
-	if (open_n != n) {
-		arena_poison(hold_room, sizeof(hold_room));
-		arena_unpoison(hold_room, n);
-	}
-	open_n = n;
-	return hold_room;
-}
-
-/* ---- saying what was found ---- */
-
-static void say_frame(char *to, size_t size, const uint8_t *p, size_t n, size_t wire)
-{
-	struct sb_text t = sb_text_in(to, size);
-
-	sb_text_str(&t, "frame \"");
-	sb_text_escaped(&t, sb_slice(p, n < 24 ? n : 24), false);
-	sb_text_str(&t, n < 24 ? "\"" : "\"...");
-	sb_text_str(&t, " of ");
-	sb_text_u64(&t, n);
-	sb_text_str(&t, " in ");
-	sb_text_u64(&t, wire);
-	sb_text_end(&t);
-}
-
-static void say_stop(char *to, size_t size, const char *word, int err, uint64_t offset)
-{
-	if (err)
-		snprintf(to, size, "%s %s @%llu", word, sb_errname(err), (unsigned long long)offset);
-	else
-		snprintf(to, size, "%s ok", word);
-}
-
-/* The k-th event of a log: a frame, or how it stops. */
-static void say_event(char *to, size_t size, const struct log *l, size_t k)
-{
-	const struct entry *e = &l->frames[k];
-
-	if (k < l->frames_n)
-		say_frame(to, size, input.p + e->at, e->n, e->end - (k ? l->frames[k - 1].end : 0));
-	else
-		say_stop(to, size, l->err ? "error" : "end", l->err ? l->err : l->end, l->offset);
-}
-
-static void say_log(const struct log *l)
-{
-	char text[160];
-
-	printf("frame=%s max=%u\n", subject->text, subject->f.max);
-	for (size_t k = 0; k <= l->frames_n; k++) {
-		say_event(text, sizeof(text), l, k);
-		printf("%s\n", text);
-	}
-}
-
-static void break_promise(struct run *r, const char *promise)
-{
-	if (!r->promise)
-		r->promise = promise;
-	r->differs = true;
-}
-
-/* Fills in what whole has here; what this run has is filled in already. */
-static void differ(struct run *r)
-{
-	say_event(r->want, sizeof(r->want), &whole, r->k);
-	r->differs = true;
-}
-
-/* ---- one decoding ---- */
-
-static bool is_whole_frame(const struct run *r, const struct sb_frame *out)
-{
-	const struct entry *e = &whole.frames[r->k];
-
-	if (subject->f.flags & SB_CODEC_UNFRAMED) /* as large as max, but where the piece ends */
-		return out->n == out->wire && (out->n == subject->f.max || r->wire + out->n == r->to) &&
-		       out->n <= subject->f.max && memcmp(out->p, input.p + r->wire, out->n) == 0;
-	return r->k < whole.frames_n && out->n == e->n && r->wire + out->wire == e->end &&
-	       memcmp(out->p, input.p + e->at, e->n) == 0;
-}
-
-/* A frame has come. piece: what was fed, of which all but rest bytes have been taken. */
-static void take_frame(struct run *r, const struct sb_frame *out, const uint8_t *piece, size_t rest)
-{
-	if (out->wire == 0 || out->wire < out->n || r->wire + out->wire > r->to - rest) {
-		break_promise(r, "progress: a frame has bytes, all of them read, and at least its payload's");
-		return;
-	}
-	if (r->is_whole) {
-		if (out->p < piece + r->wire || out->p + out->n > piece + r->wire + out->wire)
-			break_promise(r, "a frame that lies whole in a piece is a view of it");
-		else
-			whole.frames[whole.frames_n++] = (struct entry){.at = (uint32_t)(out->p - piece),
-									.n = out->n,
-									.end = (uint32_t)(r->wire + out->wire)};
-	} else if (!is_whole_frame(r, out)) {
-		say_frame(r->got, sizeof(r->got), out->p, out->n, out->wire);
-		differ(r);
-	}
-	r->wire += out->wire;
-	r->k++;
-}
-
-/* The stream is broken, says err. */
-static void take_error(struct run *r, int err, uint64_t offset)
-{
-	if (r->is_whole) {
-		whole.err = err;
-		whole.offset = offset;
-	} else if (r->k != whole.frames_n || err != whole.err || offset != whole.offset) {
-		say_stop(r->got, sizeof(r->got), "error", err, offset);
-		differ(r);
-	}
-}
-
-/* Nothing more is to be found in the bytes fed: then whole has found nothing more in them either. */
-static void take_more(struct run *r, const struct sb_scan *s, size_t held)
-{
-	size_t to = r->to;
-	bool is_late = r->k < whole.frames_n ? whole.frames[r->k].end <= to : whole.err && whole.offset < to;
-
-	if (subject->f.flags & SB_CODEC_UNFRAMED)
-		is_late = r->wire < to;
-	if (!r->is_whole && is_late) {
-		snprintf(r->got, sizeof(r->got), "need more @%zu", to);
-		differ(r);
-	}
-	if (held != to - r->wire || s->base != r->wire)
-		break_promise(r, "held are the bytes behind the last frame, and the offset is where they begin");
-	if (held > subject->f.max + (size_t)SB_FRAME_OVERHEAD_MAX)
-		break_promise(r, "never more than max and SB_FRAME_OVERHEAD_MAX held");
-	if (held > 0 && s->seen != held && s->need <= held)
-		break_promise(r, "need more: all that is here has been looked at, or how much is needed is known");
-}
-
-/* An error stays, and not one more byte is looked at: what is fed now cannot be read. */
-static void expect_sticky(struct run *r, int err, uint64_t offset)
-{
-	struct sb_slice in = sb_slice(arena.room, 8);
-	struct sb_frame out;
-
-	if (sb_decoder_next(&r->d, &in, &out, 1) != err || sb_decoder_end(&r->d) != err ||
-	    sb_decoder_next(&r->d, &in, &out, 1) != err || sb_decoder_offset(&r->d) != offset || sb_decoder_held(&r->d))
-		break_promise(r, "an error stays, its offset stays, and nothing is held");
-}
-
-/* An empty piece says nothing. */
-static void feed_nothing(struct run *r)
-{
-	struct sb_slice in = sb_slice(NULL, 0);
-	size_t held = sb_decoder_held(&r->d);
-	struct sb_frame out;
-
-	if (sb_decoder_next(&r->d, &in, &out, 1) != 0 || sb_decoder_held(&r->d) != held ||
-	    sb_decoder_offset(&r->d) != r->wire)
-		break_promise(r, "an empty piece changes nothing");
-}
-
-/* Feeds the stream's bytes up to r->to. 1: and so on; 0: broken, or found out. */
-static int feed(struct run *r)
-{
-	size_t n = r->to - r->fed;
-	uint8_t *piece = arena_copy(&arena, input.p + r->fed, n);
-	struct sb_slice in = sb_slice(piece, n);
-	struct sb_frame out[BATCH_MAX];
-	int found;
-
-	while ((found = sb_decoder_next(&r->d, &in, out, r->plan->cap)) > 0 && !r->differs) {
-		if (found > r->plan->cap || in.p < piece || in.p + in.n != piece + n)
-			break_promise(r, "at most so many frames as were asked for, from the front of the piece");
-		for (int i = 0; i < found && !r->differs; i++)
-			take_frame(r, &out[i], piece, in.n);
-		if (r->to - in.n - r->wire != sb_decoder_held(&r->d))
-			break_promise(r, "what is taken from a piece and is no frame yet is held");
-	}
-	note((uint64_t)(int64_t)found + sb_decoder_held(&r->d));
-	if (found == 0 && in.n > 0)
-		break_promise(r, "need more: the piece is used up");
-	if (!r->differs && found < 0)
-		take_error(r, found, sb_decoder_offset(&r->d));
-	else if (!r->differs)
-		take_more(r, &r->d.scan, sb_decoder_held(&r->d));
-	arena_close(piece, n);
-	if (!r->differs && found < 0)
-		expect_sticky(r, found, sb_decoder_offset(&r->d));
-	r->fed = r->to;
-	return found == 0 && !r->differs;
-}
-
-static void end(struct run *r)
-{
-	size_t held = sb_decoder_held(&r->d);
-	int err = sb_decoder_end(&r->d);
-	uint64_t offset = sb_decoder_offset(&r->d);
-
-	if (r->is_whole) {
-		whole.held = held;
-		whole.end = err;
-		whole.offset = offset;
-	} else if (err != whole.end || offset != whole.offset || held != whole.held) {
-		say_stop(r->got, sizeof(r->got), "end", err, offset);
-		differ(r);
-	}
-	if (err && !r->differs)
-		expect_sticky(r, err, offset);
-}
-
-static void decode_pieces(struct run *r, const struct plan *plan)
-{
-	size_t size = sb_decoder_hold_size(&subject->f);
-	int goes_on = 1;
-
-	if (sb_decoder_setup(&r->d, &subject->f, open_hold(size), size) < 0)
-		die("no decoder", subject->text);
-	for (size_t i = 0; goes_on && i <= plan->cuts_n; i++) {
-		if (plan->has_empties)
-			feed_nothing(r);
-		r->to = i < plan->cuts_n ? plan->cuts[i] : input.n;
-		goes_on = feed(r);
-	}
-	if (goes_on)
-		end(r);
-}
-
-/* ---- the same in a window: the bytes stay where they are and more come behind them ---- */
-
-/* The window's bytes from at on, as far as there are any, are as they should be. */
-static void fill(struct run *r, uint8_t *window, size_t at)
-{
-	arena_unpoison(window + at, r->to - at);
-	memcpy(window + at, input.p + at, r->to - at);
-}
-
-/* Looks at the window up to r->to. What has been looked at before is gone, but for the last byte of it: line may ask
- * whether that was a CR. *low: everything before it is gone, a multiple of ARENA_GRAIN. */
-static int look(struct run *r, struct sb_scan *s, uint8_t *window, size_t *low)
-{
-	struct sb_frame out[BATCH_MAX];
-	size_t high;
-	int found;
-
-	fill(r, window, r->fed < *low + ARENA_GRAIN ? *low : r->fed / ARENA_GRAIN * ARENA_GRAIN);
-	while ((found = sb_framing_scan(&subject->f, s, window + r->wire, r->to - r->wire, out, r->plan->cap)) > 0) {
-		fill(r, window, *low); /* to compare it */
-		for (int i = 0; i < found && !r->differs; i++)
-			take_frame(r, &out[i], window, 0);
-		if (r->differs)
-			return 0;
-	}
-	note((uint64_t)(int64_t)found + s->base);
-	if (found < 0)
-		take_error(r, found, s->base);
-	else
-		take_more(r, s, r->to - r->wire);
-	if (found < 0 && sb_framing_scan(&subject->f, s, arena.room, ARENA_GRAIN, out, 1) != found)
-		break_promise(r, "an error stays");
-	r->fed = r->to;
-	high = r->wire + s->seen > 0 ? (r->wire + s->seen - 1) / ARENA_GRAIN * ARENA_GRAIN : 0;
-	if (high > *low)
-		arena_close(window + *low, high - *low);
-	*low = high > *low ? high : *low;
-	return found == 0 && !r->differs;
-}
-
-static void decode_window(struct run *r, const struct plan *plan)
-{
-	uint8_t *window = arena_open(&arena, input.n);
-	struct sb_scan s = {.base = 0};
-	size_t low = 0;
-	int goes_on = 1, err;
-
-	arena_close(window, input.n);
-	for (size_t i = 0; goes_on && i <= plan->cuts_n; i++) {
-		r->to = i < plan->cuts_n ? plan->cuts[i] : input.n;
-		goes_on = look(r, &s, window, &low);
-	}
-	if (goes_on) {
-		err = sb_framing_end(&subject->f, &s, input.n - r->wire);
-		if (err != whole.end || s.base != whole.offset) {
-			say_stop(r->got, sizeof(r->got), "end", err, s.base);
-			differ(r);
-		}
-	}
-	arena_close(window, input.n);
-}
-
-/* Decodes the input as planned. */
-static void decode(struct run *r, const struct plan *plan, bool is_whole)
-{
-	r->plan = plan;
-	r->is_whole = is_whole;
-	memset(&r->fed, 0, offsetof(struct run, got) - offsetof(struct run, fed));
-	if (plan->is_window)
-		decode_window(r, plan);
-	else
-		decode_pieces(r, plan);
 }
 
 /* ---- all decodings of an input ---- */
@@ -553,21 +106,213 @@ static void report(struct run *r, struct plan *p)
 	abort();
 }
 
-static void compare(struct plan *p)
+static void compare(struct plan *p, int cap)
 {
 	static struct run r;
 
+	p->cap = cap;
 	decode(&r, p, false);
 	if (r.differs)
 		report(&r, p);
 }
 
+/* Whole is the first of the seven. */
 static void decode_seven_ways(void)
 {
-	static struct plan plan;
+	static struct plan p;
 	static struct run r;
-	size_t n = input.n;
 
-	plan = (struct plan){.cap = BATCH_MAX};
-	plan.cuts_n = 0;
+	whole.frames_n = 0;
+	whole.err = whole.end = 0;
+	whole.held = 0;
+	p.is_window = p.has_empties = false;
+	p.cuts_n = 0;
+	p.cap = BATCH_MAX;
+	decode(&r, &p, true);
+	if (r.promise)
+		die("promise", r.promise);
+	p.has_empties = true;
+	plan_pieces(&p, 1);
+	compare(&p, 1);
+	p.has_empties = false;
+	plan_pieces(&p, 3);
+	compare(&p, BATCH_MAX);
+	plan_pieces(&p, 17);
+	compare(&p, 2);
+	plan_ends(&p);
+	compare(&p, 3);
+	plan_pieces(&p, input.n + 1);
+	p.cuts_n = p.cuts_n > 0;
+	compare(&p, 1);
+	p.is_window = true;
+	plan_pieces(&p, 9);
+	compare(&p, 5);
+}
+
+static void decode_all_cuts(void)
+{
+	static struct plan p;
+
+	for (size_t a = 0; a <= input.n; a++)
+		for (size_t b = a; b <= input.n; b++) {
+			p.cuts[0] = a;
+			p.cuts[1] = b;
+			p.cuts_n = 2 - (a == b);
+			p.is_window = false;
+			compare(&p, 1 + (int)(b % 4));
+			p.is_window = true;
+			compare(&p, 1 + (int)(b % 4));
+		}
+}
+
+/* ---- against the reference ---- */
+
+static void ask_reference(void)
+{
+	size_t at = 0, k = 0;
+
+	reference.err = 0;
+	while (at < input.n) {
+		struct ref_answer a = subject->ref->decode(&subject->args, input.p + at, input.n - at);
+
+		reference.err = a.err;
+		if (a.err)
+			reference.offset = at + a.err_at;
+		if (a.wire == 0)
+			break;
+		reference.frames[k].at = (uint32_t)(at + a.at);
+		reference.frames[k].n = (uint32_t)a.n;
+		at += a.wire;
+		reference.frames[k++].end = (uint32_t)at;
+	}
+	reference.frames_n = k;
+	reference.held = reference.err ? 0 : input.n - at;
+	reference.end = reference.held ? SB_E_TRUNCATED : 0;
+	if (reference.err == 0)
+		reference.offset = input.n;
+}
+
+static void compare_reference(void)
+{
+	char ours[160], theirs[160];
+	size_t k = 0;
+	bool is_same;
+
+	ask_reference();
+	while (k < whole.frames_n && k < reference.frames_n &&
+	       memcmp(&whole.frames[k], &reference.frames[k], sizeof(struct entry)) == 0)
+		k++;
+	is_same = k == whole.frames_n && k == reference.frames_n && whole.err == reference.err &&
+		  whole.end == reference.end && whole.offset == reference.offset && whole.held == reference.held;
+	if (is_same)
+		return;
+	say_event(ours, sizeof(ours), &whole, k);
+	say_event(theirs, sizeof(theirs), &reference, k);
+	fprintf(stderr, "FOUND whole≠reference: frame=%s max=%u: reference = %s; whole = %s\n", subject->text,
+		subject->f.max, theirs, ours);
+	abort();
+}
+
+/* ---- there and back ---- */
+
+/* The bytes that encode made are one message, this payload, in two pieces as in one. */
+static void expect_back(const uint8_t *wire, size_t n, struct sb_slice payload)
+{
+	size_t size = sb_decoder_hold_size(&subject->f), cut = 0;
+	struct sb_decoder d;
+	struct sb_frame out;
+	uint64_t frames = 0;
+	bool is_same = true;
+
+	if (!(subject->f.flags & SB_CODEC_UNFRAMED))
+		cut = choose(n + 1);
+	if (sb_decoder_setup(&d, &subject->f, open_hold(size), size) < 0)
+		die("no decoder", subject->text);
+	for (int i = 0; i < 2; i++) {
+		size_t piece_n = i ? n - cut : cut;
+		uint8_t *piece = arena_copy(&arena, wire + (i ? cut : 0), piece_n);
+		struct sb_slice in = sb_slice(piece, piece_n);
+
+		while (is_same && sb_decoder_next(&d, &in, &out, 1) == 1) {
+			is_same = sb_slice_eq(sb_slice(out.p, out.n), payload) && out.wire == n;
+			frames++;
+		}
+		arena_close(piece, piece_n);
+	}
+	if (!is_same || frames != (n > 0) || sb_decoder_end(&d) != 0 || sb_decoder_offset(&d) != n)
+		die("decode(encode(x))≠x", subject->text);
+}
+
+static void there_and_back(size_t at, size_t n)
+{
+	static uint8_t wire[INPUT_MAX + SB_FRAME_OVERHEAD_MAX], ours[INPUT_MAX + SB_FRAME_OVERHEAD_MAX];
+	uint8_t *slot = arena_copy(&arena, input.p + at, n);
+	struct sb_wrap wrap;
+	int r = sb_framing_encode(&subject->f, sb_slice(slot, n), &wrap);
+	long size = subject->ref->encode(&subject->args, input.p + at, n, wire);
+
+	arena_close(slot, n);
+	if (r != (size < 0 ? (int)size : 0)) {
+		fprintf(stderr, "FOUND encode≠reference: frame=%s max=%u, %zu bytes @%zu: reference = %s; encode = %s\n",
+			subject->text, subject->f.max, n, at, size < 0 ? sb_errname((int)size) : "ok",
+			r < 0 ? sb_errname(r) : "ok");
+		abort();
+	}
+	if (r < 0)
+		return;
+	if (wrap.head_n + wrap.tail_n > SB_FRAME_OVERHEAD_MAX || wrap.head_n > sizeof(wrap.head) ||
+	    wrap.tail_n > sizeof(wrap.tail))
+		die("promise", "at most SB_FRAME_OVERHEAD_MAX round a payload");
+	memcpy(ours, wrap.head, wrap.head_n);
+	sb_copy(ours + wrap.head_n, input.p + at, n);
+	memcpy(ours + wrap.head_n + n, wrap.tail, wrap.tail_n);
+	if (wrap.head_n + n + wrap.tail_n != (size_t)size || memcmp(ours, wire, (size_t)size) != 0)
+		die("encode≠reference", subject->text);
+	expect_back(ours, (size_t)size, sb_slice(input.p + at, n));
+}
+
+/* Payloads of sizes that matter: what decoding found, nothing, max and one more, any. */
+static void encode_three(void)
+{
+	size_t at = choose(input.n + 1), left = input.n - at, max = subject->f.max;
+	size_t sizes[] = {0, 1, max, max + 1, subject->args.fixed_n, choose(left + 1)};
+	size_t n = sizes[choose(6)];
+
+	there_and_back(at, n < left ? n : left);
+	n = max + choose(2);
+	if (n <= input.n)
+		there_and_back(input.n - n, n);
+	if (whole.frames_n) {
+		const struct entry *e = &whole.frames[choose(whole.frames_n)];
+
+		there_and_back(e->at, e->n);
+	}
+}
+
+/* ---- the target ---- */
+
+/* Defined by the engines: without one there is time. */
+__attribute__((weak)) int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*target)(const uint8_t *data, size_t n));
+__attribute__((weak)) int __afl_persistent_loop(unsigned rounds);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct subject *s = &subjects[n ? data[0] : 0];
+
+	if (!s->ref)
+		make_subject(s, n ? data[0] : 0);
+	subject = s;
+	input = sb_slice(n ? data + 1 : data, n == 0 ? 0 : n - 1 < INPUT_MAX ? n - 1 : INPUT_MAX);
+	digest = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < n; i++)
+		note(data[i]);
+	seed = digest | 1;
+	decode_seven_ways();
+	if (sb_fuzz_is_verbose)
+		say_log(&whole);
+	compare_reference();
+	encode_three();
+	if (input.n <= THOROUGH_MAX && !LLVMFuzzerRunDriver && !__afl_persistent_loop)
+		decode_all_cuts();
+	return 0;
 }

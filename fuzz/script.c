@@ -21,7 +21,7 @@ uint32_t sbs_value(uint8_t x)
 		uint32_t step = x - (uint32_t)'c';
 		uint32_t v = (step % 2 ? 24u : 16u) << (step / 2);
 
-		return v < 65536 ? v : 65536;
+		return x < 'z' ? v : 65536;
 	}
 	return x;
 }

@@ -98,7 +98,7 @@ static int judge(const struct sb_framing *f, uint64_t acc, uint32_t got)
 {
 	struct span span = span_of(f);
 	uint32_t left = f->len.width - got;
-	uint64_t least = f->len.big_endian ? acc << 8 * left : acc, best = least;
+	uint64_t least = f->len.big_endian ? acc << 8 * left : acc, best;
 
 	if (least > span.most)
 		return SB_E_TOO_LARGE;

@@ -161,19 +161,19 @@ class Server:
 
     # ---- what it says
 
-    def events(self, name=None, **fields):
-        """The events logged so far that have this name and these fields."""
+    def events(self, kind=None, /, **fields):
+        """The events of a kind logged so far that have these fields."""
         found = []
         for line in list(self.lines):
             event = json.loads(line) if self.log == 'json' and line.startswith('{') else _event_of_text(line)
-            if event and name in (None, event['event']) and all(event.get(k) == v for k, v in fields.items()):
+            if event and kind in (None, event['event']) and all(event.get(k) == v for k, v in fields.items()):
                 found.append(event)
         return found
 
-    def event(self, name, n=1, **fields):
+    def event(self, kind, n=1, /, **fields):
         """The n-th such event, which is waited for."""
-        what = f'event {n} of {name} {fields}'
-        return until(lambda: self.events(name, **fields)[n - 1:n] or self._dead(what), what)[0]
+        what = f'event {n} of {kind} {fields}'
+        return until(lambda: self.events(kind, **fields)[n - 1:n] or self._dead(what), what)[0]
 
     def _dead(self, what):
         assert self.process.poll() is None or self.reader.is_alive() or self.exit_code is not None, \

@@ -208,4 +208,8 @@ static inline void loop_expect(const struct loop *l, uint32_t slot, enum sb_op_k
 	assert_string_equal(l->text[0], text);
 }
 
+/* The block for each backend in turn. */
+#define EACH_BACKEND(l)                                                                                                \
+	for (int each_ = 0; each_ < 2 && (loop_open(&(l), each_ ? "poll" : "epoll"), true); loop_close(&(l)), each_++)
+
 #endif

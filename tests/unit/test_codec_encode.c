@@ -103,9 +103,10 @@ static void payloads_at_max(void **state)
 	refuses("len:0,1,be,0,3", 100, sb_slice(payload, 98), 0);
 	refuses("len:0,1,be,0,3", 100, sb_slice(payload, 99), SB_E_TOO_LARGE);
 	/* max bounds what follows the field, wherever the payload begins */
-	memcpy(payload, "\0\x64", 2);
+	payload[0] = 0;
+	payload[1] = 100;
 	refuses("len:0,2,be,0,0", 100, sb_slice(payload, 102), 0);
-	memcpy(payload, "\0\x65", 2);
+	payload[1] = 101;
 	refuses("len:0,2,be,0,0", 100, sb_slice(payload, 103), SB_E_TOO_LARGE);
 	refuses("u32be", 100, sb_slice(payload, SIZE_MAX), SB_E_TOO_LARGE);
 	refuses("len:0,4,be,0,0", 100, sb_slice(payload, SIZE_MAX), SB_E_TOO_LARGE);

@@ -45,8 +45,10 @@ static void read_file(struct golden *g)
 	FILE *file = fopen(g->path, "r");
 	size_t n;
 
-	if (file == NULL)
+	if (file == NULL) {
 		fail_msg("%s: cannot be read", g->path);
+		return;
+	}
 	n = fread(g->text, 1, sizeof(g->text) - 1, file);
 	fclose(file);
 	g->text[n] = '\0';
@@ -84,16 +86,21 @@ static uint8_t unescape(const struct golden *g, const char **p)
 static void read_frame_line(struct golden *g, const char *line, const char *row)
 {
 	char value[128];
-	unsigned max = 0;
-	int end = 0;
-	size_t name_n;
+	const char *from = line + strlen("frame="), *to = strstr(line, " max=");
+	char *end;
+	unsigned long max;
 
-	if (sscanf(line, "frame=%127s max=%u%n", value, &max, &end) != 2 || line[end] != '\n')
+	if (strncmp(line, "frame=", strlen("frame=")) != 0 || to == NULL || to - from >= (long)sizeof(value)) {
 		fail_msg("%s: the first line is frame=… max=N", g->path);
-	name_n = strcspn(value, ":");
-	if (name_n != strlen(row) || memcmp(value, row, name_n) != 0)
+		return;
+	}
+	snprintf(value, sizeof(value), "%.*s", (int)(to - from), from);
+	max = strtoul(to + strlen(" max="), &end, 10);
+	if (*end != '\n')
+		fail_msg("%s: max is a number of bytes", g->path);
+	if (strcspn(value, ":") != strlen(row) || strncmp(value, row, strlen(row)) != 0)
 		fail_msg("%s: frame=%s is not of this folder", g->path, value);
-	g->f = framing(value, max);
+	g->f = framing(value, (uint32_t)max);
 }
 
 static void parse(struct golden *g, const char *row)
@@ -194,8 +201,10 @@ static size_t run_row(const char *row)
 
 	snprintf(path, sizeof(path), "%s/%s", golden_dir, row);
 	dir = opendir(path);
-	if (dir == NULL)
+	if (dir == NULL) {
 		fail_msg("%s: framing %s has no folder of golden files", path, row);
+		return 0;
+	}
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir)) {
 		size_t n = strlen(e->d_name);
 

@@ -110,6 +110,22 @@ static void a9_a_frame_that_is_never_finished(void **state)
 	end_by_fin(&d);
 }
 
+/* The next frame begins when its first byte comes, whenever the one before it began. */
+static void each_frame_has_its_own_time(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, "DISCARD frame=u8", false);
+	drive_open(&d);
+	drive_text(&d, "\x03on");
+	drive_to(&d, d.now + 40 * SB_S);
+	drive_text(&d, "e\x03tw");
+	assert_int_equal(d.s.frames, 1);
+	expect_at(&d, d.now + 60 * SB_S, "F", SB_WHY_FRAME);
+	end_by_fin(&d);
+}
+
 /* b33: each byte comes before the idle time is over, and it helps nothing. */
 static void b33_a_byte_now_and_then(void **state)
 {
@@ -552,6 +568,7 @@ int main(void)
 		cmocka_unit_test(b35_silence_after_connect),
 		cmocka_unit_test(b36_silence_after_an_exchange),
 		cmocka_unit_test(a9_a_frame_that_is_never_finished),
+		cmocka_unit_test(each_frame_has_its_own_time),
 		cmocka_unit_test(b33_a_byte_now_and_then),
 		cmocka_unit_test(the_least_rate_of_a_frame),
 		cmocka_unit_test(b41_a_peer_that_never_reads),

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT
+ * The simulated kernel: bytes and datagrams. */
+#include <errno.h>
+#include <string.h>
+
+#include "found.h"
+#include "sys_sim.h"
+
+/* ---- the buffer that is lent ---- */
+
+__attribute__((weak)) void __asan_poison_memory_region(void const volatile *p, size_t n);
+__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *p, size_t n);
+
+static bool is_lent(const struct sb_sys *k, const uint8_t *p)
+{
+	return __asan_poison_memory_region && p >= k->lent && p < k->lent + k->lent_n;
+}
+
+void sim_lend(struct sb_sys *k, uint8_t *p, size_t n)
+{
+	if (!is_lent(k, p))
+		return;
+	if (n > (size_t)(k->lent + k->lent_n - p))
+		sb_found("kernel: a receive of %zu bytes, behind the end of the receive buffer", n);
+	__asan_unpoison_memory_region(k->lent, k->lent_n);
+}
+
+void sim_lent(struct sb_sys *k, uint8_t *p, size_t n)
+{
+	if (is_lent(k, p))
+		__asan_poison_memory_region(p + n, (size_t)(k->lent + k->lent_n - p) - n);
+}
+
+void sim_take_back(struct sb_sys *k)
+{
+	if (k->lent && __asan_poison_memory_region)
+		__asan_poison_memory_region(k->lent, k->lent_n);
+}
+
+/* ---- streams ---- */
+
+/* The kernel's error is told once; then a recv finds the end, and a send nobody to read. */
+static int take_err(struct sim_conn *c)
+{
+	int err = c->err;
+
+	c->err = 0;
+	return err;
+}
+
+/* Bytes that one recv may take: a segment, or all that is there. */
+static uint32_t available(struct sim_conn *c)
+{
+	uint32_t end = c->sent_n;
+
+	while (c->cut_at < c->cuts && c->cut[c->cut_at] <= c->in_n)
+		c->cut_at++;
+	if (!c->is_joined && c->cut_at < c->cuts)
+		end = c->cut[c->cut_at];
+	return end - c->in_n;
+}
+
+static int recv_fault(struct sb_sys *k, struct sim_conn *c)
+{
+	int err = c->fail_in;
+
+	c->fail_in = 0;
+	if (err == 0)
+		err = sim_fault(k, SIM_CALL_RECV);
+	if (err == 0 && c->eintr_in > 0 && c->eintr_in--)
+		err = -EINTR;
+	else if (err == 0 && c->again_in > 0 && c->again_in--)
+		err = -EAGAIN;
+	if (err)
+		sim_progress(k);
+	/* "Nothing yet" is only true if it comes later. */
+	if (err == -EAGAIN)
+		c->is_late_in = true;
+	else if (err && err != -EINTR)
+		c->is_spoilt = true;
+	return err;
+}
+
+static long recv_now(struct sb_sys *k, struct sim_conn *c, uint8_t *p, size_t n)
+{
+	uint32_t some = available(c);
+
+	if (c->is_late_in)
+		return -EAGAIN;
+	if (some == 0) {
+		if (c->err)
+			return take_err(c);
+		if (!c->is_fin && !c->is_rst)
+			return -EAGAIN;
+		c->is_fin_seen = true;
+		sim_progress(k);
+		return 0;
+	}
+	some = some < n ? some : (uint32_t)n;
+	memcpy(p, c->sent + c->in_n, some);
+	c->in_n += some;
+	c->active = c->in_at = k->now;
+	sim_progress(k);
+	return some;
+}
+
+long sb_sys_recv(struct sb_sys *k, int fd, void *p, size_t n)
+{
+	struct sim_conn *c = sim_stream(k, fd, "recv");
+	long r;
+
+	if (n == 0)
+		sb_found("kernel: recv of 0 bytes on descriptor %d", fd);
+	if (c->is_fin_seen)
+		sb_found("kernel: recv on descriptor %d behind the end of its stream", fd);
+	sim_lend(k, p, n);
+	if (k->on_recv)
+		k->on_recv(k, c);
+	r = recv_fault(k, c);
+	if (r == 0)
+		r = recv_now(k, c, p, n);
+	c->recvs++;
+	sim_lent(k, p, r > 0 ? (size_t)r : 0);
+	sb_tell("  kernel: recv(%d, %zu) = %ld", fd, n, r);
+	return r;
+}
+
+static int send_fault(struct sb_sys *k, struct sim_conn *c)
+{
+	int err = c->fail_out;
+
+	c->fail_out = 0;
+	if (err == 0)
+		err = sim_fault(k, SIM_CALL_SEND);
+	if (err == 0 && c->eintr_out > 0 && c->eintr_out--)
+		err = -EINTR;
+	else if (err == 0 && c->again_out > 0 && c->again_out--)
+		err = -EAGAIN;
+	if (err)
+		sim_progress(k);
+	if (err == -EAGAIN)
+		c->wants_room = c->is_late_out = true;
+	else if (err && err != -EINTR)
+		c->is_spoilt = true;
+	return err;
+}
+
+static void keep_out(struct sim_conn *c, const struct sb_slice *iov, int iov_n, size_t n)
+{
+	for (int i = 0; i < iov_n && n > 0; i++) {
+		size_t some = iov[i].n < n ? iov[i].n : n;
+
+		if (c->out_n < SIM_OUT_MAX)
+			memcpy(c->out + c->out_n, iov[i].p, some < SIM_OUT_MAX - c->out_n ? some : (size_t)(SIM_OUT_MAX - c->out_n));
+		c->out_n += some;
+		n -= some;
+	}
+}
+
+static long send_now(struct sb_sys *k, struct sim_conn *c, const struct sb_slice *iov, int iov_n, size_t want)
+{
+	size_t some = want;
+
+	if (c->err)
+		return take_err(c);
+	if (c->is_rst || c->is_shut)
+		return -EPIPE;
+	if (some > c->window)
+		some = (size_t)c->window;
+	if (c->short_out > 0 && some > c->short_out) {
+		some = c->short_out;
+		c->is_late_out = true;
+	}
+	c->short_out = 0;
+	if (some < want)
+		c->wants_room = true;
+	if (some == 0)
+		return -EAGAIN;
+	keep_out(c, iov, iov_n, some);
+	c->window -= some;
+	c->active = c->out_at = k->now;
+	sim_progress(k);
+	/* Nobody is there: the first send still succeeds, and brings a reset. */
+	if (c->is_gone) {
+		c->is_rst = true;
+		c->err = -EPIPE;
+		sim_wake(k, c->fd);
+	}
+	return (long)some;
+}
+
+long sb_sys_send(struct sb_sys *k, int fd, const struct sb_slice *iov, int iov_n)
+{
+	struct sim_conn *c = sim_stream(k, fd, "send");
+	size_t want = 0;
+	long r;
+
+	for (int i = 0; i < iov_n; i++)
+		want += iov[i].n;
+	if (want == 0 || iov_n > 2)
+		sb_found("kernel: send of %zu bytes in %d parts on descriptor %d", want, iov_n, fd);
+	if (c->is_shut)
+		sb_found("kernel: send on descriptor %d after its shutdown", fd);
+	r = send_fault(k, c);
+	if (r == 0)
+		r = send_now(k, c, iov, iov_n, want);
+	c->sends++;
+	sb_tell("  kernel: send(%d, %zu) = %ld", fd, want, r);
+	return r;
+}
+
+/* ---- datagrams ---- */
+
+static struct sim_dgram *first_dgram(struct sb_sys *k, int fd)
+{
+	for (uint32_t i = 0; i < k->dgrams; i++)
+		if (k->dgram[i].fd == fd)
+			return &k->dgram[i];
+	return NULL;
+}
+
+long sb_sys_recvfrom(struct sb_sys *k, int fd, void *p, size_t n, struct sb_addr *src, struct sb_addr *dst)
+{
+	struct sim_fd *f = sim_get(k, fd, "recvfrom");
+	struct sim_dgram *d = first_dgram(k, fd);
+	int r;
+
+	if (f->type != SIM_DGRAM)
+		sb_found("kernel: recvfrom on descriptor %d, which is for no datagrams", fd);
+	if (!d)
+		return -EAGAIN;
+	r = sim_fault(k, SIM_CALL_RECVFROM);
+	if (r < 0)
+		return r;
+	k->last = *d;
+	k->dgrams--;
+	memmove(d, d + 1, (size_t)(&k->dgram[k->dgrams] - d) * sizeof(*d));
+	d = &k->last;
+	sim_lend(k, p, n);
+	if (d->n)
+		memcpy(p, k->conn[d->conn].sent + d->from, d->n);
+	sim_lent(k, p, d->n);
+	*src = d->src;
+	if (dst)
+		*dst = f->has_dst ? d->dst : (struct sb_addr){.family = SB_UNIX};
+	k->conn[d->conn].in_n += d->n;
+	k->conn[d->conn].recvs++;
+	sim_progress(k);
+	sb_tell("  kernel: recvfrom(%d) = %u bytes", fd, d->n);
+	return d->extra ? (long)(n + d->extra) : (long)d->n;
+}
+
+long sb_sys_sendto(struct sb_sys *k, int fd, struct sb_slice bytes, const struct sb_addr *dst, const struct sb_addr *src)
+{
+	const struct sim_fd *f = sim_get(k, fd, "sendto");
+	struct sim_conn *c = &k->conn[k->last.conn];
+	int r = sim_fault(k, SIM_CALL_SENDTO);
+	uint8_t head[2] = {(uint8_t)(bytes.n >> 8), (uint8_t)bytes.n};
+	const struct sb_slice parts[2] = {sb_slice(head, 2), bytes};
+
+	(void)src;
+	if (f->type != SIM_DGRAM || !dst)
+		sb_found("kernel: sendto on descriptor %d without an address, or not for datagrams", fd);
+	if (k->last.fd != fd)
+		sb_found("kernel: sendto on descriptor %d, which has received nothing", fd);
+	if (k->on_reply)
+		k->on_reply(k, &k->last, dst, bytes);
+	if (r < 0) {
+		c->is_spoilt = true;
+		return r;
+	}
+	k->last.replies++;
+	c->sends++;
+	keep_out(c, parts, 2, bytes.n + 2);
+	sb_tell("  kernel: sendto(%d) = %zu bytes", fd, bytes.n);
+	return (long)bytes.n;
+}

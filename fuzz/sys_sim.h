@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A simulated kernel behind src/sys/sys.h, linked in place of sys_linux.c: the very same server, loop and backends run
+ * on it, and a script plays the peers, the clock and what goes wrong. Nothing happens by itself: peers act between two
+ * turns of the server, time passes only while it waits.
+ *
+ *   sys_sim.c    descriptors, listeners, options, the log, the rest
+ *   sim_bytes.c  recv, send and datagrams
+ *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
+ *   sim_peer.c   the peers' side, which a target plays
+ *
+ * It behaves as Linux was measured to (the threat model's table): accept succeeds on a connection that was reset, and
+ * recv then says so; what had arrived before an RST can still be read; a send after the peer's close succeeds once; a
+ * close with unread bytes resets; a short send is followed by an edge when there is room; epoll reports all that is
+ * true of a socket when anything about it has changed, and only then.
+ *
+ * It is also the witness. What it never lets pass: a call on a descriptor that is closed (numbers are not used twice),
+ * a send of nothing, a socket option outside of the list, waiting again and again without anything done, a look at the
+ * receive buffer after it has been given back (under AddressSanitizer), a log line that is not one.
+ *
+ * Completion rings will be a third file beside sim_wait.c: an operation is put into a queue of struct sim_op, carried
+ * out by the functions of sim_bytes.c when the script delivers, and completed in any order; its memory is poisoned
+ * meanwhile. sim_recv_now() and sim_send_now() therefore know nothing of readiness.
+ */
+#ifndef SB_FUZZ_SYS_SIM_H
+#define SB_FUZZ_SYS_SIM_H
+
+#include "sys/sys.h"
+
+enum {
+	SIM_FDS = 64,
+	SIM_CONNS = 24,            /* connections and datagram peers of one run, all together */
+	SIM_SENT_MAX = 16 * 1024,  /* bytes a peer sends */
+	SIM_OUT_MAX = 32 * 1024,   /* bytes of what it is sent that are kept */
+	SIM_CUTS_MAX = 256,        /* segments of a connection */
+	SIM_DGRAMS = 128,          /* datagrams under way */
+	SIM_IDLE_WAITS = 64,       /* waits in a row in which nothing is done: a busy loop */
+	SIM_LOG_FD = 2,
+};
+
+#define SIM_TICK UINT64_C(10000000) /* 10 ms */
+
+enum sim_type { SIM_FREE, SIM_SOCKET, SIM_LISTENER, SIM_STREAM, SIM_DGRAM, SIM_EPOLL, SIM_WAKE, SIM_SPARE };
+
+/* Calls that can be made to fail: see faults.def. */
+enum sim_call {
+	SIM_CALL_SOCKET,
+	SIM_CALL_BIND,
+	SIM_CALL_LISTEN,
+	SIM_CALL_ACCEPT,
+	SIM_CALL_SOCKNAME,
+	SIM_CALL_SHUTDOWN,
+	SIM_CALL_SETOPT,
+	SIM_CALL_GETOPT,
+	SIM_CALL_RECV,
+	SIM_CALL_SEND,
+	SIM_CALL_RECVFROM,
+	SIM_CALL_SENDTO,
+	SIM_CALL_WAIT,
+	SIM_CALL_EPOLL_OPEN,
+	SIM_CALL_EPOLL_ADD,
+	SIM_CALL_EPOLL_MOD,
+	SIM_CALL_LOG,
+	SIM_CALL_SPARE,
+	SIM_CALL_WAKE_OPEN,
+	SIM_CALL_WAKE_CLEAR,
+	SIM_CALL_RANDOM,
+	SIM_CALLS
+};
+
+struct sim_opt {
+	int level, name, value;
+};
+
+struct sim_fd {
+	uint8_t type, family;
+	bool is_stream;
+	int fd; /* its number; slot + SIM_FDS * how often the slot was used */
+	struct sb_addr addr;
+	uint32_t conn; /* STREAM: index + 1 */
+	uint32_t posts; /* WAKE */
+	bool has_dst;
+	struct sim_opt opts[8];
+	uint32_t opts_n;
+	/* Its registration with the one epoll descriptor there is. */
+	bool is_added, is_pending;
+	uint32_t bits, order;
+	uint64_t token;
+};
+
+enum sim_end { SIM_END_NONE, SIM_END_FIN, SIM_END_RST };
+
+/* A connection, both ends of it; or a peer that sends datagrams. */
+struct sim_conn {
+	uint8_t *sent, *out; /* what the peer sends, and what it is sent: room for SIM_SENT_MAX and SIM_OUT_MAX bytes */
+	uint32_t sent_n, in_n;
+	uint64_t out_n;
+	struct sb_addr addr; /* the peer's */
+	int listener_fd, fd; /* fd: -1 until accepted and after close */
+	bool is_dgram, is_accepted, is_closed; /* closed by the server */
+	bool is_fin, is_fin_seen, is_gone, is_rst, is_shut; /* gone: the peer has closed both ways; shut: the server's FIN */
+	bool is_joined;                        /* one recv takes all that is there, not only a segment */
+	bool wants_room, is_late_in, is_late_out, is_linger0;
+	int err;                     /* what the kernel will say next */
+	uint64_t window;             /* bytes that a send still takes */
+	uint16_t cut[SIM_CUTS_MAX];  /* ends of segments */
+	uint32_t cuts, cut_at;
+	uint32_t dgram_from;         /* of the datagram being written */
+	/* hung on its next calls */
+	uint32_t eintr_in, again_in, eintr_out, again_out, short_out;
+	int fail_in, fail_out, fail_shut;
+	bool is_spoilt;              /* a failure was made up: it may end another way */
+	enum sim_end end;            /* how the server closed */
+	uint64_t opened, active, in_at, out_at; /* when: accepted; the last byte either way, in, out */
+	uint32_t recvs, sends;
+	void *user;
+};
+
+struct sim_dgram {
+	uint32_t conn, from, n;
+	int fd;
+	struct sb_addr src, dst;
+	uint32_t extra; /* so much larger than the room it was given */
+	uint32_t replies;
+};
+
+struct sb_sys {
+	uint64_t now, until; /* the clock; how far the script lets it go */
+	bool is_idle;        /* the server waits, and nothing will come before until */
+	uint32_t idle_waits, waits;
+	struct sim_fd fd[SIM_FDS];
+	uint32_t used[SIM_FDS]; /* how often each slot was used: survives closing */
+	uint32_t fds, fds_max, orders;
+	bool is_reversed;       /* epoll reports the latest registration first */
+	uint32_t events_max;    /* epoll reports no more at a time; 0: as many as asked for */
+	struct sim_conn conn[SIM_CONNS];
+	uint32_t conns;
+	struct sim_dgram dgram[SIM_DGRAMS], last; /* under way, in order; the last one received */
+	uint32_t dgrams;
+	int fail[SIM_CALLS];    /* -errno of the next such call, 0 for none */
+	uint32_t calls, sweep_at; /* fallible calls made; the one that fails, 0 for none */
+	uint32_t sweep_nth;       /* with which of its errnos */
+	enum sim_call sweep_hit;  /* SIM_CALLS until then */
+	bool is_log_full;
+	bool is_log_cut; /* the last write ended inside a line */
+	uint64_t log_bytes;
+	uint16_t next_port;
+	uint64_t random;
+	/* The server's receive buffer: good from a recv to the next wait. */
+	uint8_t *lent;
+	size_t lent_n;
+	/* What a target wants to know. Each may be NULL. */
+	void (*on_recv)(struct sb_sys *k, struct sim_conn *c);
+	void (*on_close)(struct sb_sys *k, struct sim_conn *c);
+	void (*on_reply)(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to, struct sb_slice bytes);
+	void *user;
+};
+
+/* ---- for a target ---- */
+
+/* Two kernels, for two backends; both exist always. Forgets everything it has done. */
+struct sb_sys *sim_open(unsigned which);
+
+/* A new peer of the listener or datagram socket fd: its connection waits to be accepted. NULL: it was refused. */
+struct sim_conn *sim_connect(struct sb_sys *k, int fd, const struct sb_addr *from);
+/* Bytes the peer sends. For a datagram peer they are kept until sim_cut(). */
+void sim_send(struct sb_sys *k, struct sim_conn *c, const uint8_t *p, size_t n);
+/* What comes next is another segment; or the datagram is whole. */
+void sim_cut(struct sb_sys *k, struct sim_conn *c);
+void sim_fin(struct sb_sys *k, struct sim_conn *c);
+void sim_rst(struct sb_sys *k, struct sim_conn *c);
+/* The peer closes: it reads nothing any more. */
+void sim_leave(struct sb_sys *k, struct sim_conn *c);
+void sim_drain(struct sb_sys *k, struct sim_conn *c, uint64_t n);
+/* Whether bytes of the peer's can still get there. */
+bool sim_can_send(const struct sim_conn *c);
+/* The last datagram under way is late, doubled, lost. */
+void sim_dgram_late(struct sb_sys *k);
+void sim_dgram_double(struct sb_sys *k);
+void sim_dgram_lose(struct sb_sys *k);
+
+/* Hangs the fault of this letter (faults.def) on the connection's next call of the kind, or on the kernel's. */
+void sim_fail(struct sb_sys *k, struct sim_conn *c, uint8_t letter);
+/* From now on nothing goes wrong. */
+void sim_calm(struct sb_sys *k);
+
+/* Descriptors of this kind that are open. */
+uint32_t sim_count(const struct sb_sys *k, enum sim_type type);
+/* The i-th listener or datagram socket that is open, in the order they were made, or -1. */
+int sim_endpoint(const struct sb_sys *k, uint32_t i);
+
+const char *sim_call_name(enum sim_call call);
+
+/* ---- between its files ---- */
+
+struct sim_fd *sim_get(struct sb_sys *k, int fd, const char *call);
+struct sim_conn *sim_stream(struct sb_sys *k, int fd, const char *call);
+/* -errno if this call is to fail, else 0. */
+int sim_fault(struct sb_sys *k, enum sim_call call);
+/* Something has changed about this descriptor: an edge. */
+void sim_wake(struct sb_sys *k, int fd);
+/* Something was done. */
+void sim_progress(struct sb_sys *k);
+unsigned sim_ready(const struct sb_sys *k, const struct sim_fd *f);
+/* The receive buffer: [p, p + n) may be written; afterwards nothing behind p + n of it may be touched. */
+void sim_lend(struct sb_sys *k, uint8_t *p, size_t n);
+void sim_lent(struct sb_sys *k, uint8_t *p, size_t n);
+void sim_take_back(struct sb_sys *k);
+
+#endif
