@@ -34,13 +34,13 @@ static int say(struct sb_ask_place at, const char *what, const struct sb_fault *
 	return sb_complain("serve", exit_of(fault->code, at.line), "%s%s%s", where, col, fault->text);
 }
 
-int sb_asks_fault(const struct sb_asks *asks, size_t i, const struct sb_fault *fault)
+int sb_asks_fault(const struct sb_asks *asks, size_t listener, const struct sb_fault *fault)
 {
 	struct sb_ask_place nowhere = {0};
 
-	if (i >= asks->listens_n)
+	if (listener == 0 || listener > asks->listens_n)
 		return say(nowhere, NULL, fault);
-	return say(asks->listen_at[i], asks->listens[i], fault);
+	return say(asks->listen_at[listener - 1], asks->listens[listener - 1], fault);
 }
 
 int sb_asks_listen(struct sb_asks *asks, const char *text, struct sb_ask_place at)
@@ -203,7 +203,7 @@ static int load(struct sb_asks *asks, size_t i, struct sb_slice name, int dir)
 	if (strchr(path, '/') || strcmp(path, "..") == 0 || strlen(path) != name.n) {
 		sb_fault_set(&fault, SB_E_RANGE, 0, "file=%.*s is not the name of a file in --files",
 			     SB_FAULT_WORD(name));
-		return sb_asks_fault(asks, i, &fault);
+		return sb_asks_fault(asks, i + 1, &fault);
 	}
 	/* A link could lead out of the folder. */
 	fd = open_regular(dir, path, O_NOFOLLOW, &size);
@@ -213,7 +213,7 @@ static int load(struct sb_asks *asks, size_t i, struct sb_slice name, int dir)
 	if (!text) {
 		sb_fault_set(&fault, SB_E_UNKNOWN, 0, "file=%s in %s: %s", path, asks->files_dir,
 			     fd < 0 ? why_not(fd) : "no memory");
-		return sb_asks_fault(asks, i, &fault);
+		return sb_asks_fault(asks, i + 1, &fault);
 	}
 	asks->files[asks->files_n].name = sb_slice(strdup(path), name.n);
 	asks->files[asks->files_n++].bytes = sb_slice(text, n);

@@ -36,8 +36,8 @@ int sb_asks_config(struct sb_asks *asks, const char *path);
 /* Reads the files that lines name with file= from --files DIR. */
 int sb_asks_files(struct sb_asks *asks);
 
-/* Says a fault about the i-th listener (or about no one: SIZE_MAX) and returns its exit code. */
-int sb_asks_fault(const struct sb_asks *asks, size_t i, const struct sb_fault *fault);
+/* Says a fault about a listener, counted from 1, or about none of them, 0. Returns its exit code. */
+int sb_asks_fault(const struct sb_asks *asks, size_t listener, const struct sb_fault *fault);
 
 void sb_asks_fini(struct sb_asks *asks);
 

@@ -250,14 +250,14 @@ static int serve(struct serve *s)
 	int code;
 
 	if (sb_config_read(&env.read, &config, &fault) < 0)
-		return sb_asks_fault(&s->asks, env.read.failed - 1, &fault);
+		return sb_asks_fault(&s->asks, env.read.failed, &fault);
 	size = (long)sb_layout_size(&env.read.options);
 	mem = calloc(1, (size_t)size);
 	if (!mem)
 		return sb_complain("serve", SB_EXIT_OS,
 				   "no memory: %ld bytes; fewer --max-conns or --max-held need less", size);
 	if (sb_server_open(&server, mem, (size_t)size, &config, &env, &fault) < 0) {
-		code = sb_asks_fault(&s->asks, env.read.failed - 1, &fault);
+		code = sb_asks_fault(&s->asks, env.read.failed, &fault);
 	} else {
 		code = run(s, server);
 		stop_this = NULL;

@@ -124,7 +124,7 @@ static int find(struct sb_opt_ask *ask, bool *is_conn, const struct sb_server *s
 	int r = sb_sockopt_find(ask, opt->name, opt->value, place, fault);
 
 	*is_conn = false;
-	if (r != SB_E_PLACE || l->endpoint.on == SB_ON_UDP)
+	if (r != SB_E_PLACE || l->endpoint.on == SB_ON_UDP || !ask->row || (ask->row->when & SB_OPT_LISTENER))
 		return r;
 	place.when = SB_OPT_CONNECTION;
 	*is_conn = true;

@@ -153,13 +153,13 @@ int sb_sockopt_find(struct sb_opt_ask *ask, struct sb_slice name, struct sb_slic
 
 	while ((row = sb_sockopt_at(i)) && !sb_slice_is(name, row->name))
 		i++;
+	*ask = (struct sb_opt_ask){.row = row};
 	if (!row)
 		return say_unknown(name, fault);
 	r = check_place(row, place, fault);
 	if (r == 0)
 		r = read_value(row, place, value, &v, fault);
-	if (r == 0)
-		*ask = (struct sb_opt_ask){.row = row, .value = v};
+	ask->value = v;
 	return r;
 }
 

@@ -58,7 +58,7 @@ struct sb_opt_place {
 	bool is_tcp, is_udp, is_ipv4, is_ipv6; /* none of them: a unix socket */
 };
 
-/* Finds the row and checks the value. 0, or < 0 with fault->col 1 for the name, 2 for the value (the caller
+/* Finds the row (ask->row, also when the rest is refused; NULL for none) and checks the value. 0, or < 0 with fault->col 1 for the name, 2 for the value (the caller
  * knows their columns): SB_E_UNKNOWN (with the nearest), SB_E_DENIED, SB_E_PLACE (a TCP option on UDP, an
  * operator's option from a client, a listener's option on a connection, a loopback option under strict), SB_E_TYPE,
  * SB_E_RANGE (names the range). *ask is filled only with 0. */
