@@ -24,6 +24,10 @@
 #include "codec_run.h"
 #include "target.h"
 
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
+#endif
+
 enum { THOROUGH_MAX = 48 }; /* bytes of the longest input that is cut at every two places */
 
 int sb_fuzz_is_verbose;
@@ -316,3 +320,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		decode_all_cuts();
 	return 0;
 }
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif

@@ -105,15 +105,10 @@ static bool is_asked(const struct asked_list *list, const struct sb_sockopt *row
 /* What every listener gets unless its line says otherwise. */
 static void ask_default(struct asked_list *list, const char *name, int64_t value)
 {
-	const struct sb_sockopt *row;
+	const struct sb_sockopt *row = sb_sockopt_named(sb_slice_cstr(name));
 
-	for (size_t i = 0; (row = sb_sockopt_at(i)); i++) {
-		if (!sb_slice_is(sb_slice_cstr(name), row->name))
-			continue;
-		if (!is_asked(list, row) && list->n < ASKED_MAX)
-			list->a[list->n++] = (struct asked){.ask = {.row = row, .value = value}};
-		return;
-	}
+	if (row && !is_asked(list, row) && list->n < ASKED_MAX)
+		list->a[list->n++] = (struct asked){.ask = {.row = row, .value = value}};
 }
 
 /* An option is the listener's, whose connections inherit it, or one that each connection has to be given. */
@@ -121,13 +116,11 @@ static int find(struct sb_opt_ask *ask, bool *is_conn, const struct sb_server *s
 		const struct sb_line_opt *opt, struct sb_fault *fault)
 {
 	struct sb_opt_place place = place_of(srv, l);
-	int r = sb_sockopt_find(ask, opt->name, opt->value, place, fault);
+	const struct sb_sockopt *row = sb_sockopt_named(opt->name);
 
-	*is_conn = false;
-	if (r != SB_E_PLACE || l->endpoint.on == SB_ON_UDP || !ask->row || (ask->row->when & SB_OPT_LISTENER))
-		return r;
-	place.when = SB_OPT_CONNECTION;
-	*is_conn = true;
+	*is_conn = row && row->when == SB_OPT_CONNECTION && l->endpoint.on != SB_ON_UDP;
+	if (*is_conn)
+		place.when = SB_OPT_CONNECTION;
 	return sb_sockopt_find(ask, opt->name, opt->value, place, fault);
 }
 

@@ -143,23 +143,30 @@ static int read_value(const struct sb_sockopt *row, struct sb_opt_place place, s
 	return 0;
 }
 
-int sb_sockopt_find(struct sb_opt_ask *ask, struct sb_slice name, struct sb_slice value, struct sb_opt_place place,
-		    struct sb_fault *fault)
+const struct sb_sockopt *sb_sockopt_named(struct sb_slice name)
 {
 	const struct sb_sockopt *row;
-	int64_t v = 0;
 	size_t i = 0;
-	int r;
 
 	while ((row = sb_sockopt_at(i)) && !sb_slice_is(name, row->name))
 		i++;
-	*ask = (struct sb_opt_ask){.row = row};
+	return row;
+}
+
+int sb_sockopt_find(struct sb_opt_ask *ask, struct sb_slice name, struct sb_slice value, struct sb_opt_place place,
+		    struct sb_fault *fault)
+{
+	const struct sb_sockopt *row = sb_sockopt_named(name);
+	int64_t v = 0;
+	int r;
+
 	if (!row)
 		return say_unknown(name, fault);
 	r = check_place(row, place, fault);
 	if (r == 0)
 		r = read_value(row, place, value, &v, fault);
-	ask->value = v;
+	if (r == 0)
+		*ask = (struct sb_opt_ask){.row = row, .value = v};
 	return r;
 }
 

@@ -44,6 +44,9 @@ struct sb_sockopt {
 /* The i-th row, or NULL after the last. */
 const struct sb_sockopt *sb_sockopt_at(size_t i);
 
+/* The row of this name, or NULL. */
+const struct sb_sockopt *sb_sockopt_named(struct sb_slice name);
+
 /* An option somebody asked for: the row and the value it is to get. For LINGER: -1 is off, else seconds. */
 struct sb_opt_ask {
 	const struct sb_sockopt *row;
@@ -58,7 +61,7 @@ struct sb_opt_place {
 	bool is_tcp, is_udp, is_ipv4, is_ipv6; /* none of them: a unix socket */
 };
 
-/* Finds the row (ask->row, also when the rest is refused; NULL for none) and checks the value. 0, or < 0 with fault->col 1 for the name, 2 for the value (the caller
+/* Finds the row and checks the value. 0, or < 0 with fault->col 1 for the name, 2 for the value (the caller
  * knows their columns): SB_E_UNKNOWN (with the nearest), SB_E_DENIED, SB_E_PLACE (a TCP option on UDP, an
  * operator's option from a client, a listener's option on a connection, a loopback option under strict), SB_E_TYPE,
  * SB_E_RANGE (names the range). *ask is filled only with 0. */

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Faults, group F: socket options, as far as a --listen line can ask for them: asked, set, read back, reported."""
+import os
 import re
 import struct
+import subprocess
 
 import pytest
 
-from harness import BIN, Server, exchange, needs, own_network, refuses, take, u32be
+from harness import BIN, Server, exchange, fill, needs, own_network, refuses, take, u32be
 
 LISTEN = 'tcp://127.0.0.1:0,'
 
@@ -76,7 +78,6 @@ def test_F102_a_denied_option_is_refused(opt):
 @needs('strace')
 @pytest.mark.parametrize('opt', ['SO_MARK', 'SO_RCVLOWAT', 'SO_DEBUG'])
 def test_F102_a_denied_option_never_reaches_the_kernel(tmp_path, opt):
-    import subprocess
     trace = tmp_path / 'trace'
     result = subprocess.run(['strace', '-f', '-o', str(trace), '-e', 'trace=setsockopt,socket,execve', BIN, 'serve',
                              '--listen', f'{LISTEN}ECHO opt.{opt}=1'], capture_output=True, text=True, check=False,
@@ -89,7 +90,6 @@ def test_F102_a_denied_option_never_reaches_the_kernel(tmp_path, opt):
 
 @needs('strace')
 def test_F102_what_is_set_is_what_was_asked_and_the_defaults(serve, tmp_path):
-    import os
     trace = tmp_path / 'trace'
     server = serve('ECHO rcvbuf=950 opt.TCP_KEEPIDLE=7',
                    env={**os.environ, 'ASAN_OPTIONS': 'detect_leaks=0'},
@@ -127,11 +127,19 @@ def test_F_a_value_of_the_wrong_kind_is_refused(opt, value, takes):
 @pytest.mark.parametrize('endpoint, opt, why', [
     ('udp://127.0.0.1:0', 'TCP_NODELAY=1', 'tcp only'), ('unix:/tmp/no', 'IP_TTL=5', 'not for unix'),
     ('tcp://127.0.0.1:0', 'IPV6_V6ONLY=1', 'IPv6'), ('tcp://[::1]:0', 'IP_TTL=5', 'IPv4'),
-    ('udp://127.0.0.1:0', 'SO_REUSEADDR=1', 'tcp only'), ('udp://127.0.0.1:0', 'SO_REUSEPORT=1', 'tcp only'),
-    ('tcp://127.0.0.1:0', 'TCP_QUICKACK=1', 'not on a listener')])
+    ('udp://127.0.0.1:0', 'SO_REUSEADDR=1', 'tcp only'), ('udp://127.0.0.1:0', 'SO_REUSEPORT=1', 'tcp only')])
 def test_F_an_option_where_it_means_nothing_is_refused(endpoint, opt, why):
     said = refuses('serve', '--listen', f'{endpoint},ECHO opt.{opt}', code=2)
     assert why in said
+
+
+def test_F_an_option_of_connections_is_set_on_each_and_read_back(serve, io):
+    server = serve('ECHO opt.TCP_QUICKACK=0', '--io', io)
+    for n in (1, 2, 3):
+        with server.connect() as client:
+            event = server.event('option', n, name='TCP_QUICKACK')
+            assert (event['asked'], event['effective']) == (0, 0)
+            assert exchange(client, b'x') == (b'x', 'eof')
 
 
 def test_F_an_option_twice_is_refused():
@@ -184,7 +192,6 @@ def test_F_a_port_open_to_others_needs_to_be_allowed():
 
 def test_m21_a_small_buffer_at_the_listener_bounds_what_a_client_can_queue(serve):
     """Set before accept it bounds the window: a few kilobytes instead of megabytes."""
-    from harness import fill
     sizes = []
     for keys in ('rcvbuf=950 ', ''):
         server = serve(f'DISCARD {keys}stopread=60s')

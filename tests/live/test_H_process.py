@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from harness import (BIN, GENEROUS, IS_ROOT, Server, exchange, finish, needs, needs_root, own_network, pattern,
+from harness import (BIN, GENEROUS, IS_ROOT, Server, exchange, fill, finish, needs, needs_root, own_network, pattern,
                      refuses, run, take, take_all, u32be, until)
 
 # ---- listeners ---------------------------------------------------------------------------------------------
@@ -81,8 +81,9 @@ def test_without_an_ipv6_loopback_it_says_so_and_serves(how):
     with Server() as server:
         assert [endpoint for endpoint, _ in server.listening] == ['tcp://127.0.0.1:7777', 'udp://127.0.0.1:7777']
         defaults_answer(server, ['127.0.0.1'])
-        said = [line for line in server.lines if '::1' in line and line.startswith('streambed')]
-        assert len(said) in (1, 2) and all('does not have the address' in line for line in said)
+        said = server.events('not-listening')
+        assert [e['on'].split(',')[0] for e in said] == ['tcp://[::1]:7777', 'udp://[::1]:7777']
+        assert all('does not have the address' in e['why'] for e in said)
     asked = refuses('serve', '--listen', 'tcp://[::1]:0,ECHO', code=71)  # what was asked for by name must be there
     assert '[::1]' in asked
 
@@ -235,6 +236,7 @@ def test_H128_under_load_it_drains_and_exits_0(serve, io):
     threads = [threading.Thread(target=client) for _ in range(8)]
     for thread in threads:
         thread.start()
+    server.event('open', 8)
     until(lambda: sum(echoed) > 4 << 20, 'there is load')
     c = server.stop()
     for thread in threads:
@@ -261,10 +263,7 @@ def test_H128_a_second_signal_is_immediate(serve, io):
     """A client that reads nothing would keep it for the stop timeout; the second signal does not wait."""
     server = serve('ECHO', '--io', io, '--stop-timeout', '60m')
     with server.connect() as stuck:
-        stuck.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                stuck.send(b'x' * 65536)
+        fill(stuck)
         server.tell()
         server.event('stop', how='drain')
         time.sleep(0.3)
@@ -290,10 +289,7 @@ def test_H128_two_signals_at_once(serve, io):
 def test_H128_who_does_not_go_is_reset_after_the_stop_timeout(serve, io):
     server = serve('ECHO', '--io', io, '--stop-timeout', '300ms')
     with server.connect() as stuck:
-        stuck.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                stuck.send(b'x' * 65536)
+        fill(stuck)
         server.stop()
     close = server.events('close')[0]
     assert (close['how'], close['reason'], close['change']) == ('rst', 'stop', '--stop-timeout')
@@ -335,7 +331,7 @@ def test_H127_a_taken_port_is_named_and_port_0_suggested(scheme, host):
         endpoint = f'{scheme}://{host}:{other.getsockname()[1]}'
         said = refuses('serve', '--listen', 'tcp://127.0.0.1:0', '--listen', f'{endpoint},ECHO', code=71)
         assert endpoint in said and 'port 0 picks a free one' in said
-        assert 'Address already in use' in said or 'address already in use' in said.lower()
+        assert 'in use' in said
 
 
 @own_network
@@ -417,7 +413,8 @@ def test_m8_a_second_tcp_listener_is_refused(serve):
     ('ECHO recv', 'recv', 'not key=value'),
     ('ECHO recv=', '', 'no value'),
     ('ECHO frag=1', 'frag', 'unknown key'),
-    ('FORWARD to=tcp://127.0.0.1:1', 'FORWARD', 'FORWARD'),
+    ('FORWARD to=tcp://127.0.0.1:1', 'to', 'unknown key "to"'),
+    ('SCRIPT', 'SCRIPT', 'SCRIPT'),
     ('echo', 'echo', 'ECHO'),
     ('SB1 ECHO', 'SB1', 'marker'),
     ('ECHO | half', '|', 'unknown word'),
@@ -464,7 +461,6 @@ def test_a_bad_line_is_one_line_with_its_column(line, at, words):
     (['tcp://127.0.0.1:0'], 'did you mean --listen'),
     (['-l', 'x'], 'written --NAME'),
     (['--allow', '10.0.0.0/33'], 'allow takes a range'),
-    (['--config', '/dev/null', '--config', '/dev/null'], 'twice'),
 ])
 def test_a_bad_command_line_is_one_line_and_exit_2(args, words):
     said = refuses('serve', *args, code=2)
@@ -557,7 +553,7 @@ def test_H133_a_config_that_is_no_file(tmp_path):
     os.mkfifo(tmp_path / 'fifo')
     (tmp_path / 'large').write_bytes(b'#\n' * (5 << 20))
     (tmp_path / 'dir').mkdir()
-    for name, words in (('fifo', 'not a regular file'), ('large', '1 MiB'), ('dir', 'irectory'), ('none', 'No such file'),
+    for name, words in (('fifo', 'not a regular file'), ('large', '1 MiB'), ('dir', 'folder'), ('none', 'No such file'),
                         ('fifo/x', 'ot a directory')):
         said = refuses('serve', '--config', str(tmp_path / name), code=78)
         assert str(tmp_path / name) in said
@@ -576,6 +572,11 @@ def test_H133_a_config_that_cannot_be_read(tmp_path):
     result = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=GENEROUS)
     assert result.returncode == 78, result.stderr
     assert 'ermission denied' in result.stderr
+
+
+def test_H133_a_config_twice_is_refused(tmp_path):
+    (tmp_path / 'config').write_bytes(b'')
+    assert 'twice' in refuses('serve', *['--config', str(tmp_path / 'config')] * 2, code=2)
 
 
 def test_H133_an_empty_config_is_the_defaults(tmp_path):
@@ -602,8 +603,7 @@ def test_H134_bytes_of_peers_cannot_forge_the_log(serve, io, tmp_path, log):
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(GENEROUS)
         client.connect(path)
-        client.sendall(evil.encode() * 30)
-        take_all(client)
+        exchange(client, evil.encode() * 30)
     with server.connect(1) as client:
         take_all(client)
     server.stop()
@@ -616,7 +616,7 @@ def test_H134_bytes_of_peers_cannot_forge_the_log(serve, io, tmp_path, log):
     assert [e['listener'] for e in server.events('listening')] == [1, 2]
     if log == 'json':
         # What was escaped says what it was.
-        assert evil.strip('\\') .split('[')[1] in server.events('listening')[0]['on'] or '[fake]' in server.text
+        assert '[fake]' in server.events('listening')[0]['on']
 
 
 def test_the_text_log_says_what_the_json_log_says(serve):
@@ -628,8 +628,8 @@ def test_the_text_log_says_what_the_json_log_says(serve):
         server.stop()
         said.append([{k: v for k, v in e.items() if k not in ('t', 'v', 'peer', 'on')} for e in server.events()])
     assert said[0] == said[1]
-    assert [e['event'] for e in said[0]] == ['profile', 'option', 'listening', 'open', 'close', 'stop', 'not-listening',
-                                            'counters']
+    assert [e['event'] for e in said[0]] == [
+        'profile', 'option', 'listening', *['note'] * IS_ROOT, 'open', 'close', 'stop', 'not-listening', 'counters']
 
 
 def test_every_json_line_has_its_version_and_time(serve):
@@ -650,13 +650,13 @@ def test_log_levels(serve, level, events):
     with server.connect() as client:
         exchange(client, b'x')
     server.stop()
-    assert {e['event'] for e in server.events()} == events
+    assert {e['event'] for e in server.events()} - {'note'} == events
 
 
 @needs_root
 def test_H138_as_root_on_the_loopback_it_serves_and_says_so(serve):
     server = serve('ECHO')
-    assert any('root' in line for line in server.lines)
+    assert 'root' in server.event('note')['text']
     with server.connect() as client:
         assert exchange(client, u32be(b'x')) == (u32be(b'x'), 'eof')
 

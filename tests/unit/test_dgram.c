@@ -159,7 +159,7 @@ static void e87_loopback_sources_belong_on_loopback(void **state)
 static void e88_many_are_not_one(void **state)
 {
 	static const char *const odd[] = {"224.0.0.1", "239.255.255.250", "255.255.255.255", "240.0.0.1", "0.0.0.0",
-					  "0.1.2.3",   "ff02::1",	  "ff05::fb",	     "::"};
+					  "0.1.2.3",   "ff02::1",         "ff05::fb",        "::"};
 
 	(void)state;
 	for (int strict = 0; strict < 2; strict++) {
@@ -403,8 +403,10 @@ static void e95_the_same_question_has_the_same_answer(void **state)
 		p.done.res = 1 + i * 17 % 100;
 		reply = sb_dgram_reply(&p.port, &p.done, 0, p.room);
 		assert_int_equal(reply.n, p.done.res);
-		assert_memory_equal(reply.p, " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg"
-					     "\r\n!\"#$%&'()*+,-./0123456789:", reply.n);
+		assert_memory_equal(reply.p,
+				    " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg"
+				    "\r\n!\"#$%&'()*+,-./0123456789:",
+				    reply.n);
 	}
 	close_place(&p);
 }

@@ -169,12 +169,9 @@ static void split_for_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(written_as_it_was_given),
-		cmocka_unit_test(the_parts),
-		cmocka_unit_test(any_path_comes_back),
-		cmocka_unit_test(the_longest_path),
-		cmocka_unit_test(refused_with_its_column),
-		cmocka_unit_test(split_for_names),
+		cmocka_unit_test(written_as_it_was_given), cmocka_unit_test(the_parts),
+		cmocka_unit_test(any_path_comes_back),     cmocka_unit_test(the_longest_path),
+		cmocka_unit_test(refused_with_its_column), cmocka_unit_test(split_for_names),
 	};
 
 	return cmocka_run_group_tests_name("endpoint", tests, NULL, NULL);

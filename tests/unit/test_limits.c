@@ -132,7 +132,9 @@ static void both_ends_of_every_range(void **state)
 			assert_int_equal(limits.v[i], in[k]);
 			/* As it is written, it is read. */
 			limits.is_set[i] = false;
-			assert_int_equal(set(&limits, row->name, text_of((enum sb_limit)i, in[k], text, sizeof(text)), &fault), 0);
+			assert_int_equal(set(&limits, row->name, text_of((enum sb_limit)i, in[k], text, sizeof(text)),
+					     &fault),
+					 0);
 			assert_int_equal(limits.v[i], in[k]);
 		}
 		for (int k = 0; k < 3; k++) {
@@ -171,15 +173,15 @@ static void a22_a23_not_a_number(void **state)
 		const char *name, *text;
 		int code;
 	} rows[] = {
-		{"max-conns", "", SB_E_TYPE},	     {"max-conns", "many", SB_E_TYPE},
+		{"max-conns", "", SB_E_TYPE},        {"max-conns", "many", SB_E_TYPE},
 		{"max-conns", "1e3", SB_E_TYPE},     {"max-conns", "+5", SB_E_TYPE},
-		{"max-conns", " 5", SB_E_TYPE},	     {"max-conns", "5 ", SB_E_TYPE},
-		{"max-conns", "4k", SB_E_TYPE},	     {"max-conns", "-1", SB_E_RANGE},
+		{"max-conns", " 5", SB_E_TYPE},      {"max-conns", "5 ", SB_E_TYPE},
+		{"max-conns", "4k", SB_E_TYPE},      {"max-conns", "-1", SB_E_RANGE},
 		{"max-conns", "0x10", SB_E_TYPE},    {"max-conns", "18446744073709551616", SB_E_RANGE},
 		{"max-conns", "None", SB_E_TYPE},    {"idle-timeout", "5", SB_E_TYPE},
 		{"idle-timeout", "5h", SB_E_TYPE},   {"idle-timeout", "1.5s", SB_E_TYPE},
 		{"idle-timeout", "-1s", SB_E_RANGE}, {"idle-timeout", "99999999999999999999m", SB_E_RANGE},
-		{"max-held", "1G", SB_E_TYPE},	     {"max-held", "1K", SB_E_TYPE},
+		{"max-held", "1G", SB_E_TYPE},       {"max-held", "1K", SB_E_TYPE},
 	};
 
 	(void)state;
@@ -212,7 +214,8 @@ static void help_has_them_all(void **state)
 		line = strstr(help, name);
 		assert_non_null(line);
 		assert_true(line == help || line[-1] == '\n');
-		assert_non_null(strstr(line, text_of((enum sb_limit)i, sb_limit_rows[i].loopback, value, sizeof(value))));
+		assert_non_null(
+			strstr(line, text_of((enum sb_limit)i, sb_limit_rows[i].loopback, value, sizeof(value))));
 		assert_non_null(strstr(line, text_of((enum sb_limit)i, sb_limit_rows[i].strict, value, sizeof(value))));
 	}
 	for (size_t i = 0; i < t.n; i++) {

@@ -16,10 +16,10 @@
 struct sb_sys {
 	char out[4 * SB_LOG_ROOM];
 	size_t n;
-	size_t room;  /* bytes it takes before EAGAIN */
-	size_t bite;  /* bytes it takes at a time, 0: all */
-	int eintr;    /* that many interruptions first */
-	int err;      /* what it answers instead, 0: it takes */
+	size_t room; /* bytes it takes before EAGAIN */
+	size_t bite; /* bytes it takes at a time, 0: all */
+	int eintr;   /* that many interruptions first */
+	int err;     /* what it answers instead, 0: it takes */
 	int calls;
 };
 
@@ -199,8 +199,9 @@ static void h134_a_peer_cannot_write_the_log(void **state)
 	sb_log_text(&k->log, "said", sb_slice("\n[fake]\x1b[2J\" x=\"\\\x9b\x7f\0\xc3\xa9", 22));
 	sb_log_word(&k->log, "end", "yes");
 	sb_log_end(&k->log);
-	assert_string_equal(written(k), "0.000000 drop said=\"\\n[fake]\\x1b[2J\\x22 x=\\x22\\\\\\x9b\\x7f\\0\\xc3\\xa9\" "
-					"end=yes\n");
+	assert_string_equal(written(k),
+			    "0.000000 drop said=\"\\n[fake]\\x1b[2J\\x22 x=\\x22\\\\\\x9b\\x7f\\0\\xc3\\xa9\" "
+			    "end=yes\n");
 	for (int i = 0; i < 256; i++) {
 		uint8_t c = (uint8_t)i;
 		const char *text;
@@ -229,7 +230,8 @@ static void h134_json_loses_no_byte(void **state)
 		long found;
 
 		for (size_t at = 0; at < n; at++)
-			bytes[at] = (char)(one_in(&dice, 3) ? "\"\\\n\0\x7f/u{},"[roll(&dice, 11)] : (int)roll(&dice, 256));
+			bytes[at] =
+				(char)(one_in(&dice, 3) ? "\"\\\n\0\x7f/u{},"[roll(&dice, 11)] : (int)roll(&dice, 256));
 		assert_true(sb_log_begin(&k->log, SB_LOG_LISTENING, BEGAN + (uint64_t)i * SB_MS));
 		sb_log_text(&k->log, "said", sb_slice(bytes, n));
 		sb_log_u64(&k->log, "i", (uint64_t)i);

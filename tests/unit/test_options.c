@@ -39,8 +39,8 @@ static void nothing_chosen(void **state)
 
 static void each_of_them(void **state)
 {
-	static const char *const options[] = {"io=poll",	   "allow=10.0.0.0/8", "log=json", "log-level=debug",
-					      "max-conns=3",	   "allow=::1",	       "frame-timeout=none"};
+	static const char *const options[] = {"io=poll",     "allow=10.0.0.0/8", "log=json",          "log-level=debug",
+					      "max-conns=3", "allow=::1",        "frame-timeout=none"};
 	struct sb_options o;
 
 	(void)state;

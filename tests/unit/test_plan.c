@@ -66,7 +66,8 @@ static void of_every_key(void **state)
 	assert_int_equal(m.plan.stop_ns, 3 * SB_S);
 	assert_int_equal(m.plan.stop_at, 64 * 1024);
 	assert_int_equal(m.plan.close, SB_CLOSE_RST);
-	made_of(&m, "DISCARD stopread=250us close=abrupt recv=64k rcvbuf=4k backlog=0 conns=1 opt.TCP_NODELAY=0", SB_ON_TCP);
+	made_of(&m, "DISCARD stopread=250us close=abrupt recv=64k rcvbuf=4k backlog=0 conns=1 opt.TCP_NODELAY=0",
+		SB_ON_TCP);
 	assert_int_equal(m.plan.stop_ns, 250000);
 	assert_int_equal(m.plan.stop_at, 0);
 	assert_int_equal(m.plan.close, SB_CLOSE_ABRUPT);

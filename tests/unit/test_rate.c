@@ -90,7 +90,7 @@ static void what_counts_as_one_source(void **state)
 		{"192.0.2.1", "192.0.2.2", false},
 		{"192.0.2.1", "193.0.2.1", false},
 		{"192.0.2.1", "::ffff:192.0.2.1", true}, /* d62 */
-		{"2001:db8::1", "2001:db8::2", true},	 /* d70: one /64 */
+		{"2001:db8::1", "2001:db8::2", true},    /* d70: one /64 */
 		{"2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true},
 		{"2001:db8::1", "2001:db8:0:1::1", false},
 		{"2001:db8:0:1::", "2001:db8:1::", false},

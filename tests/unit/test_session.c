@@ -29,11 +29,30 @@ static const struct stream streams[] = {
 	{"ECHO frame=crlf", BYTES("a\r\n\r\nb\nc\r\n"), 9 - 4, SB_WHY_BAD_DELIMITER},
 	{"ECHO frame=delim:0d0a0d0a", BYTES("a\r\n\r\r\n\r\nb\r\n\r\n"), 13, SB_WHY_EOF},
 	{"ECHO frame=fixed:4", BYTES("abcdefghij"), 8, SB_WHY_TRUNCATED},
-	{"ECHO frame=u8", BYTES("\x03" "abc" "\x00" "\x01" "x"), 7, SB_WHY_EOF},
-	{"ECHO frame=u8", BYTES("\x03" "abc" "\x02" "x"), 4, SB_WHY_TRUNCATED},
+	{"ECHO frame=u8",
+	 BYTES("\x03"
+	       "abc"
+	       "\x00"
+	       "\x01"
+	       "x"),
+	 7, SB_WHY_EOF},
+	{"ECHO frame=u8",
+	 BYTES("\x03"
+	       "abc"
+	       "\x02"
+	       "x"),
+	 4, SB_WHY_TRUNCATED},
 	{"ECHO frame=u16be", BYTES("\x00\x02hi\x00\x00\x00\x01!"), 9, SB_WHY_EOF},
-	{"ECHO frame=u16be max=4", BYTES("\x00\x04" "four\x00\x05" "five."), 6, SB_WHY_TOO_LARGE},
-	{"ECHO frame=u16be max=4", BYTES("\x00\x01" "1\x00\x02" "22\x01\x00"), 7, SB_WHY_TOO_LARGE},
+	{"ECHO frame=u16be max=4",
+	 BYTES("\x00\x04"
+	       "four\x00\x05"
+	       "five."),
+	 6, SB_WHY_TOO_LARGE},
+	{"ECHO frame=u16be max=4",
+	 BYTES("\x00\x01"
+	       "1\x00\x02"
+	       "22\x01\x00"),
+	 7, SB_WHY_TOO_LARGE},
 	{"ECHO frame=u32be max=16", BYTES("\0\0\0\2hi\xff\xff\xff\xff"), 6, SB_WHY_TOO_LARGE},
 	{"ECHO frame=u32le", BYTES("\2\0\0\0hi\0\0\0\0\1\0\0\0"), 10, SB_WHY_TRUNCATED},
 	{"ECHO frame=len:0,2,le,-2,0", BYTES("\4\0hi\2\0\3\0x"), 9, SB_WHY_EOF},
@@ -308,8 +327,8 @@ static void torture_step(struct drive *d, struct dice *dice)
 /* One life: random frames, cuts, short sends, pauses, ends. Returns the steps it lasted. */
 static int torture(uint64_t seed, const uint8_t *bytes, size_t n)
 {
-	static const char *const lines[] = {"ECHO frame=u8", "ECHO frame=u8 recv=5",
-					    "ECHO frame=u8 stopread=9s@300", "ECHO frame=u8 close=rst"};
+	static const char *const lines[] = {"ECHO frame=u8", "ECHO frame=u8 recv=5", "ECHO frame=u8 stopread=9s@300",
+					    "ECHO frame=u8 close=rst"};
 	struct dice dice = {.seed = seed};
 	struct drive d;
 	int steps = 0;

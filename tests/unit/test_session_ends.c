@@ -50,10 +50,14 @@ static void a5_a6_too_large_is_refused_before_its_body(void **state)
 	(void)state;
 	drive_init(&d, "ECHO frame=u32be max=8", false);
 	drive_open(&d);
-	drive_feed(&d, sb_slice("\0\0\0\1a\0\0\0\x8" "12345678\xff", 18));
+	drive_feed(&d, sb_slice("\0\0\0\1a\0\0\0\x8"
+				"12345678\xff",
+				18));
 	drive_expect(&d, "RSFR", SB_WHY_TOO_LARGE);
 	assert_int_equal(d.s.state, SB_STATE_DRAIN);
-	drive_expect_out(&d, sb_slice("\0\0\0\1a\0\0\0\x8" "12345678", 17));
+	drive_expect_out(&d, sb_slice("\0\0\0\1a\0\0\0\x8"
+				      "12345678",
+				      17));
 	assert_null(d.kept); /* a break holds nothing */
 	drive_text(&d, "and more, which nobody will answer");
 	drive_expect(&d, "RSFRR", SB_WHY_TOO_LARGE);

@@ -129,7 +129,8 @@ static void chargen_is_that_of_the_rfc(void **state)
 
 		assert_int_equal(d.out[i], at == 72 ? '\r' : at == 73 ? '\n' : (int)(' ' + (line + at) % 95));
 	}
-	assert_memory_equal(d.out, " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg\r\n!\"", 76);
+	assert_memory_equal(d.out, " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefg\r\n!\"",
+			    76);
 	sb_session_kill(&d.s, SB_WHY_KILLED, SB_CLOSE_RESET);
 	drive_run(&d);
 	drive_end(&d);

@@ -103,7 +103,9 @@ static void a9_a_frame_that_is_never_finished(void **state)
 	drive_feed(&d, sb_slice("\0\0\0\2hi\0", 7)); /* a whole one, and the first byte of the next */
 	began = d.now;
 	drive_to(&d, d.now + 20 * SB_S);
-	drive_feed(&d, sb_slice("\0\xea\x60" "0123456789", 13));
+	drive_feed(&d, sb_slice("\0\xea\x60"
+				"0123456789",
+				13));
 	expect_at(&d, began + 60 * SB_S, "F", SB_WHY_FRAME);
 	assert_int_equal(d.s.dropped, 14);
 	drive_expect_out(&d, sb_slice("\0\0\0\2hi", 6));

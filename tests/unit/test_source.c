@@ -106,8 +106,8 @@ static void its_own_framing_reads_it_back(void **state)
 		if (m.framing.flags & SB_CODEC_UNFRAMED)
 			continue;
 		sb_source_fill(&m.source, 0, whole, (size_t)sb_source_size(&m.source));
-		while ((found = sb_framing_scan(&m.framing, &scan, whole + at,
-						(size_t)sb_source_size(&m.source) - at, frames, 64)) > 0) {
+		while ((found = sb_framing_scan(&m.framing, &scan, whole + at, (size_t)sb_source_size(&m.source) - at,
+						frames, 64)) > 0) {
 			for (int k = 0; k < found; k++) {
 				uint8_t payload[100];
 
@@ -181,7 +181,7 @@ static void refused_with_its_column(void **state)
 		{"SOURCE frame=line pattern=a\\nb", SB_E_BAD_PAYLOAD, 14},
 		{"SOURCE frame=line pattern=random", SB_E_BAD_PAYLOAD, 14},
 		{"SOURCE len=1 frame=crlf pattern=random", SB_E_BAD_PAYLOAD, 20},
-		{"SOURCE frame=delim:41", SB_E_BAD_PAYLOAD, 14}, /* the ring has an A in it */
+		{"SOURCE frame=delim:41", SB_E_BAD_PAYLOAD, 14},       /* the ring has an A in it */
 		{"SOURCE len=1 frame=delim:7e", SB_E_BAD_PAYLOAD, 20}, /* as the 95th payload */
 		{"SOURCE frame=len:0,4,be,0 pattern=random", SB_E_BAD_PAYLOAD, 14},
 		{"SOURCE frame=len:0,1,be,0 len=1 pattern=random", SB_E_BAD_PAYLOAD, 14},
