@@ -103,14 +103,6 @@ def test_C50_a_client_that_closes_while_a_source_sends(serve, io, via):
         assert close['reason'] == 'reset'
 
 
-def connect_first(server, **options):
-    """A client that is connected before the server does anything: a reset may otherwise be faster than connect."""
-    server.tell(signal.SIGSTOP)
-    client = server.connect(**options)
-    server.tell(signal.SIGCONT)
-    return client
-
-
 REPLY = 3_280_000
 
 
@@ -141,7 +133,7 @@ def test_C51_clean_after_a_bad_frame_gives_what_was_answered(serve, io):
 def test_C52_rst_leaves_what_was_delivered_readable(serve, io):
     """m4: a reset takes nothing out of the receiver's queue."""
     server = serve('SOURCE len=1000 count=20 pattern=zero close=rst', '--io', io)
-    with connect_first(server) as client:
+    with server.connect_first() as client:
         close = server.close_of(client)
         assert (close['how'], close['out']) == ('rst', 20000)
         assert take_all(client) == (bytes(20000), 'reset')
@@ -158,7 +150,7 @@ def test_C52_rst_after_an_echo(serve, io):
 def test_C52_rst_loses_what_the_sender_still_held(serve, io):
     """m4, the other half: bytes that the receiver's window had no room for are gone."""
     server = serve('SOURCE len=1000 count=1000 pattern=zero close=rst sndbuf=4M', '--io', io)
-    with connect_first(server, rcvbuf=4096) as client:
+    with server.connect_first(rcvbuf=4096) as client:
         close = server.close_of(client)
         assert close['out'] == 1000000
         got, how = take_all(client)

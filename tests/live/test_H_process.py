@@ -253,6 +253,7 @@ def test_H128_what_was_sent_before_the_signal_is_answered(serve, io):
         server.tell()
         server.event('stop')
         got, how = take_all(client)
+        finish(client)
         close = server.close_of(client)
         assert how == 'eof'
         assert len(got) + 1000 == close['out']
@@ -372,7 +373,7 @@ def test_H141_m9_killed_and_started_again_it_binds(serve, io):
 
 
 def test_H141_restarted_after_draining_it_binds(serve):
-    server = serve('ECHO')
+    server = serve('ECHO', '--drain-idle-timeout', '200ms')
     port = server.port()
     with server.connect() as client:
         client.sendall(b'x')
@@ -554,7 +555,7 @@ def test_H133_a_config_that_is_no_file(tmp_path):
     (tmp_path / 'large').write_bytes(b'#\n' * (5 << 20))
     (tmp_path / 'dir').mkdir()
     for name, words in (('fifo', 'not a regular file'), ('large', '1 MiB'), ('dir', 'folder'), ('none', 'No such file'),
-                        ('fifo/x', 'ot a directory')):
+                        ('fifo/x', 'not a folder')):
         said = refuses('serve', '--config', str(tmp_path / name), code=78)
         assert str(tmp_path / name) in said
         assert words.lower() in said.lower()

@@ -125,29 +125,12 @@ static void raw_keeps_the_bytes_alone(void **state)
 	}
 }
 
-/* Every row of the table of framings that waits for anything is in the table above. */
-static void no_framing_is_forgotten(void **state)
-{
-	const struct sb_codec *c;
-
-	(void)state;
-	for (size_t k = 0; (c = sb_codec_at(k)) != NULL; k++) {
-		size_t found = c->ops->flags & SB_CODEC_UNFRAMED ? 1 : 0;
-
-		for (size_t i = 0; i < ROWS; i++)
-			found += framing(rows[i].value, rows[i].max).codec == c;
-		if (found == 0)
-			fail_msg("%s has no stream here", c->name);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_two_and_three_pieces),
 		cmocka_unit_test(fault_16_split_at_every_byte),
 		cmocka_unit_test(raw_keeps_the_bytes_alone),
-		cmocka_unit_test(no_framing_is_forgotten),
 	};
 
 	return cmocka_run_group_tests_name("codec, cut anywhere", tests, NULL, NULL);

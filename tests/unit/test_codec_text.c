@@ -73,7 +73,6 @@ static void every_row_has_what_help_needs(void **state)
 		assert_true(c->args[0] == '\0' || c->preset[0] == '\0');
 		assert_true(c->ops->scan && c->ops->encode && !c->ops->parse == !c->ops->print);
 	}
-	assert_int_equal(i, 13);
 	assert_null(sb_codec_at(i + 1));
 }
 

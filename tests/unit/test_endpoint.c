@@ -83,7 +83,7 @@ static void any_path_comes_back(void **state)
 		size_t n = i < 256 ? 1 : 1 + (size_t)roll(&dice, SB_PATH_MAX - 1);
 
 		for (size_t k = 0; k < n; k++)
-			e.path[k] = (char)(i < 256 ? (i ? i : 1) : 1 + roll(&dice, 255));
+			e.path[k] = (char)(i < 256 ? (uint64_t)(i ? i : 1) : 1 + roll(&dice, 255));
 		print(&e, room, sizeof(room));
 		for (const char *p = room; *p; p++)
 			if (*p < ' ' || *p > '~' || *p == ',')

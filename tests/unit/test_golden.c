@@ -9,8 +9,9 @@
  *   frame "hello world!" wire=16    or: error NAME @OFFSET, and nothing after it
  *   end ok                          or: end truncated @OFFSET
  *
- * Each is run in pieces of 1, 2, 3, … bytes up to all of them, and must give the same log every time. Of raw, whose
- * messages are the pieces, the frames are joined into one. A framing without a golden file fails.
+ * Each is run in pieces of 1, 2, 3, … bytes up to all of them and, when it is short, cut at every two places; it must
+ * give the same log every time. Of raw, whose messages are the pieces, the frames are joined into one. A framing
+ * without a golden file fails.
  */
 #include <dirent.h>
 
@@ -20,7 +21,12 @@
 #define SB_GOLDEN_DIR NULL
 #endif
 
-enum { FILE_MAX = 16384 };
+enum { FILE_MAX = 16384, SHORT = 40 /* bytes of a stream that is cut at every two places */ };
+
+/* How a stream is cut: every step bytes or, when step is 0, at a and b. */
+struct cuts {
+	size_t step, a, b;
+};
 
 static const char *golden_dir = SB_GOLDEN_DIR;
 
@@ -144,7 +150,15 @@ static void say_frame(struct lines *l, struct sb_slice payload, uint64_t wire)
 	sb_text_char(&l->t, '\n');
 }
 
-static void decode(const struct golden *g, size_t step, struct lines *l)
+/* Where the piece that begins at at ends. */
+static size_t piece_end(struct cuts cuts, size_t at, size_t n)
+{
+	size_t end = cuts.step ? at + cuts.step : at < cuts.a ? cuts.a : at < cuts.b ? cuts.b : n;
+
+	return end < n ? end : n;
+}
+
+static void decode(const struct golden *g, struct cuts cuts, struct lines *l)
 {
 	size_t hold_n = sb_decoder_hold_size(&g->f);
 	uint8_t *hold = malloc(hold_n ? hold_n : 1);
@@ -155,8 +169,11 @@ static void decode(const struct golden *g, size_t step, struct lines *l)
 
 	l->t = sb_text_in(l->text, sizeof(l->text) - 1);
 	assert_int_equal(sb_decoder_setup(&d, &g->f, hold, hold_n), 0);
-	for (size_t at = 0; at < g->n && r >= 0; at += step) {
-		struct sb_slice piece = guarded(g->bytes + at, g->n - at < step ? g->n - at : step), in = piece;
+	for (size_t at = 0, end; at < g->n && r >= 0; at = end) {
+		struct sb_slice piece, in;
+
+		end = piece_end(cuts, at, g->n);
+		in = piece = guarded(g->bytes + at, end - at);
 
 		while ((r = sb_decoder_next(&d, &in, out, 3)) > 0)
 			for (int i = 0; i < r && !unframed; i++)
@@ -176,20 +193,29 @@ static void decode(const struct golden *g, size_t step, struct lines *l)
 	l->text[l->t.n] = '\0';
 }
 
+static void run_cut(const struct golden *g, struct cuts cuts)
+{
+	static struct lines l;
+
+	decode(g, cuts, &l);
+	if (strcmp(l.text, g->expected) != 0)
+		fail_msg("%s, every %zu or cut at %zu and %zu:\n%s-- not --\n%s", g->path, cuts.step, cuts.a, cuts.b,
+			 l.text, g->expected);
+}
+
 static void run_file(const char *row, const char *name)
 {
 	static struct golden g;
-	static struct lines l;
 
 	if (snprintf(g.path, sizeof(g.path), "%s/%s/%s", golden_dir, row, name) >= (int)sizeof(g.path))
 		fail_msg("%s: the path is too long", name);
 	read_file(&g);
 	parse(&g, row);
-	for (size_t step = 1; step <= (g.n ? g.n : 1); step++) {
-		decode(&g, step, &l);
-		if (strcmp(l.text, g.expected) != 0)
-			fail_msg("%s, in pieces of %zu:\n%s-- not --\n%s", g.path, step, l.text, g.expected);
-	}
+	for (size_t step = 1; step <= (g.n ? g.n : 1); step++)
+		run_cut(&g, (struct cuts){.step = step});
+	for (size_t a = 1; g.n <= SHORT && a < g.n; a++)
+		for (size_t b = a; b < g.n; b++)
+			run_cut(&g, (struct cuts){.a = a, .b = b});
 }
 
 /* How many files the row's folder has, each of them run. */

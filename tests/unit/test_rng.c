@@ -3,7 +3,7 @@
 #include "check.h"
 
 /* The reference: Vigna's splitmix64.c. */
-__attribute__((no_sanitize("unsigned-integer-overflow"))) static uint64_t next_of(uint64_t *x)
+static uint64_t next_of(uint64_t *x)
 {
 	uint64_t z = (*x += 0x9e3779b97f4a7c15u);
 
