@@ -2,8 +2,8 @@
  *
  * The fuzz target of a framing: the row SB_FUZZ_CODEC of codecs.def, however its stream is cut.
  *
- * An input is one byte that picks arguments and max from the tables of codec_subject.h, as printable as it can be, and then a
- * stream as it comes off the wire. So a capture is a seed when a byte is put in front of it:
+ * An input is one byte that picks arguments and max from the tables of codec_subject.h, as printable as it can be, and
+ * then a stream as it comes off the wire. So a capture is a seed when a byte is put in front of it:
  *
  *   low four bits: max of maxes[]       '0' is 1, '6' is 8, '?' is 65536, or the next that the arguments allow
  *   high four bits: arguments[]         '0'..'?' are row 3, '@'..'O' row 4, 'P'..'_' row 5; only for delim, fixed, len
@@ -30,8 +30,6 @@
 
 enum { THOROUGH_MAX = 48 }; /* bytes of the longest input that is cut at every two places */
 
-int sb_fuzz_is_verbose;
-
 uint64_t sb_fuzz_digest(void)
 {
 	return digest;
@@ -47,7 +45,7 @@ static void plan_pieces(struct plan *p, size_t most)
 		p->cuts[p->cuts_n++] = at;
 }
 
-/* Cuts before, at and behind the ends of frames, or not: where one ends and the next begins is where things go wrong. */
+/* Cuts before, at and behind the ends of frames, or not: where one ends and the next begins things go wrong. */
 static void plan_ends(struct plan *p)
 {
 	size_t last = 0;
@@ -88,7 +86,7 @@ static void minimise(struct run *r, struct plan *p)
 
 static void report(struct run *r, struct plan *p)
 {
-	char where[256];
+	char where[256], how[160];
 	struct sb_text t = sb_text_in(where, sizeof(where));
 
 	minimise(r, p);
@@ -98,16 +96,13 @@ static void report(struct run *r, struct plan *p)
 	}
 	sb_text_str(&t, r->plan->cuts_n > 16 ? ",..." : "");
 	sb_text_end(&t);
-	printf("frame=%s max=%u, %d at once%s%s\n", subject->text, subject->f.max, p->cap,
-	       p->is_window ? ", in a window" : "", p->has_empties ? ", empty pieces between" : "");
-	fflush(stdout);
+	snprintf(how, sizeof(how), "frame=%s max=%u, %d at once%s%s", subject->text, subject->f.max, p->cap,
+		 p->is_window ? ", in a window" : "", p->has_empties ? ", empty pieces between" : "");
 	if (r->promise)
-		fprintf(stderr, "FOUND promise%s: %s\n", where, r->promise);
-	else if (r->plan->cuts_n == 0)
-		fprintf(stderr, "FOUND batch≠whole: whole = %s; batch of %d = %s\n", r->want, p->cap, r->got);
-	else
-		fprintf(stderr, "FOUND split≠whole%s: whole = %s; cut = %s\n", where, r->want, r->got);
-	abort();
+		sb_found("promise%s: %s (%s)", where, r->promise, how);
+	if (r->plan->cuts_n == 0)
+		sb_found("batch≠whole: whole = %s; batch = %s (%s)", r->want, r->got, how);
+	sb_found("split≠whole%s: whole = %s; cut = %s (%s)", where, r->want, r->got, how);
 }
 
 static void compare(struct plan *p, int cap)
@@ -134,7 +129,7 @@ static void decode_seven_ways(void)
 	p.cap = BATCH_MAX;
 	decode(&r, &p, true);
 	if (r.promise)
-		die("promise", r.promise);
+		sb_found("promise: frame=%s max=%u: %s", subject->text, subject->f.max, r.promise);
 	p.has_empties = true;
 	plan_pieces(&p, 1);
 	compare(&p, 1);
@@ -212,9 +207,8 @@ static void compare_reference(void)
 		return;
 	say_event(ours, sizeof(ours), &whole, k);
 	say_event(theirs, sizeof(theirs), &reference, k);
-	fprintf(stderr, "FOUND whole≠reference: frame=%s max=%u: reference = %s; whole = %s\n", subject->text,
-		subject->f.max, theirs, ours);
-	abort();
+	sb_found("whole≠reference: reference = %s; whole = %s (frame=%s max=%u)", theirs, ours, subject->text,
+		 subject->f.max);
 }
 
 /* ---- there and back ---- */
@@ -231,7 +225,7 @@ static void expect_back(const uint8_t *wire, size_t n, struct sb_slice payload)
 	if (!(subject->f.flags & SB_CODEC_UNFRAMED))
 		cut = choose(n + 1);
 	if (sb_decoder_setup(&d, &subject->f, open_hold(size), size) < 0)
-		die("no decoder", subject->text);
+		sb_found("no decoder for frame=%s", subject->text);
 	for (int i = 0; i < 2; i++) {
 		size_t piece_n = i ? n - cut : cut;
 		uint8_t *piece = arena_copy(&arena, wire + (i ? cut : 0), piece_n);
@@ -244,7 +238,7 @@ static void expect_back(const uint8_t *wire, size_t n, struct sb_slice payload)
 		arena_close(piece, piece_n);
 	}
 	if (!is_same || frames != (n > 0) || sb_decoder_end(&d) != 0 || sb_decoder_offset(&d) != n)
-		die("decode(encode(x))≠x", subject->text);
+		sb_found("decode(encode(x))≠x: frame=%s max=%u", subject->text, subject->f.max);
 }
 
 static void there_and_back(size_t at, size_t n)
@@ -256,22 +250,20 @@ static void there_and_back(size_t at, size_t n)
 	long size = subject->ref->encode(&subject->args, input.p + at, n, wire);
 
 	arena_close(slot, n);
-	if (r != (size < 0 ? (int)size : 0)) {
-		fprintf(stderr, "FOUND encode≠reference: frame=%s max=%u, %zu bytes @%zu: reference = %s; encode = %s\n",
-			subject->text, subject->f.max, n, at, size < 0 ? sb_errname((int)size) : "ok",
-			r < 0 ? sb_errname(r) : "ok");
-		abort();
-	}
+	if (r != (size < 0 ? (int)size : 0))
+		sb_found("encode≠reference: %zu bytes @%zu: reference = %s; encode = %s (frame=%s max=%u)", n, at,
+			 size < 0 ? sb_errname((int)size) : "ok", r < 0 ? sb_errname(r) : "ok", subject->text,
+			 subject->f.max);
 	if (r < 0)
 		return;
 	if (wrap.head_n + wrap.tail_n > SB_FRAME_OVERHEAD_MAX || wrap.head_n > sizeof(wrap.head) ||
 	    wrap.tail_n > sizeof(wrap.tail))
-		die("promise", "at most SB_FRAME_OVERHEAD_MAX round a payload");
+		sb_found("promise: frame=%s: at most SB_FRAME_OVERHEAD_MAX round a payload", subject->text);
 	memcpy(ours, wrap.head, wrap.head_n);
 	sb_copy(ours + wrap.head_n, input.p + at, n);
 	memcpy(ours + wrap.head_n + n, wrap.tail, wrap.tail_n);
 	if (wrap.head_n + n + wrap.tail_n != (size_t)size || memcmp(ours, wire, (size_t)size) != 0)
-		die("encode≠reference", subject->text);
+		sb_found("encode≠reference: frame=%s max=%u: other bytes", subject->text, subject->f.max);
 	expect_back(ours, (size_t)size, sb_slice(input.p + at, n));
 }
 

@@ -25,14 +25,14 @@
 
 #if defined(ARENA_ASAN)
 #include <sanitizer/asan_interface.h>
-#define arena_poison(p, n)   __asan_poison_memory_region(p, n)
+#define arena_poison(p, n) __asan_poison_memory_region(p, n)
 #define arena_unpoison(p, n) __asan_unpoison_memory_region(p, n)
 #elif defined(ARENA_MSAN)
 #include <sanitizer/msan_interface.h>
-#define arena_poison(p, n)   __msan_poison(p, n)
+#define arena_poison(p, n) __msan_poison(p, n)
 #define arena_unpoison(p, n) ((void)(p), (void)(n)) /* what is copied there is as good as where it came from */
 #else
-#define arena_poison(p, n)   ((void)memset(p, 0xdb, n))
+#define arena_poison(p, n) ((void)memset(p, 0xdb, n))
 #define arena_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 

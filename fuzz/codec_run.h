@@ -129,10 +129,10 @@ static void say_log(const struct log *l)
 {
 	char text[160];
 
-	printf("frame=%s max=%u\n", subject->text, subject->f.max);
+	sb_tell("frame=%s max=%u", subject->text, subject->f.max);
 	for (size_t k = 0; k <= l->frames_n; k++) {
 		say_event(text, sizeof(text), l, k);
-		printf("%s\n", text);
+		sb_tell("%s", text);
 	}
 }
 
@@ -295,7 +295,7 @@ static void decode_pieces(struct run *r, const struct plan *plan)
 	int goes_on = 1;
 
 	if (sb_decoder_setup(&r->d, &subject->f, open_hold(size), size) < 0)
-		die("no decoder", subject->text);
+		sb_found("no decoder for frame=%s", subject->text);
 	for (size_t i = 0; goes_on && i <= plan->cuts_n; i++) {
 		if (plan->has_empties)
 			feed_nothing(r);

@@ -6,9 +6,9 @@
 #define SB_FUZZ_CODEC_SUBJECT_H
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "codec/decoder.h"
+#include "found.h"
 #include "ref/ref.h"
 
 static const uint32_t maxes[16] = {1, 2, 3, 4, 5, 7, 8, 12, 16, 32, 64, 127, 128, 255, 300, SB_FRAME_MAX};
@@ -44,12 +44,6 @@ struct subject {
 	char text[64];
 };
 
-static void die(const char *what, const char *about)
-{
-	fprintf(stderr, "FOUND %s: %s\n", what, about);
-	abort();
-}
-
 /* The row's reference decoder, and its arguments: those of the table above when it takes any, and is_given then. */
 static const char *pick_args(struct subject *s, unsigned high, bool *is_given)
 {
@@ -68,7 +62,7 @@ static const char *pick_args(struct subject *s, unsigned high, bool *is_given)
 			*is_given = true;
 		}
 	if (!args)
-		die("no such row", SB_FUZZ_CODEC);
+		sb_found("no arguments for frame=%s: add them to arguments[]", SB_FUZZ_CODEC);
 	return args;
 }
 
@@ -85,11 +79,12 @@ static void make_subject(struct subject *s, uint8_t mode)
 	for (size_t i = mode & 15; r < 0 && i < 16; i++)
 		r = sb_framing_parse(&s->f, sb_slice_cstr(value), maxes[i], &fault);
 	if (r < 0 || (s->ref->parse && s->ref->parse(&s->args, args) < 0))
-		die(value, r < 0 ? fault.text : "the reference cannot read it");
+		sb_found("frame=%s: %s", value, r < 0 ? fault.text : "the reference cannot read it");
 	s->args.max = s->f.max;
 	if (sb_framing_print(&s->f, s->text, sizeof(s->text)) < 0 ||
-	    sb_framing_parse(&again, sb_slice_cstr(s->text), s->f.max, NULL) < 0 || memcmp(&again, &s->f, sizeof(again)))
-		die("print≠parse", value);
+	    sb_framing_parse(&again, sb_slice_cstr(s->text), s->f.max, NULL) < 0 ||
+	    memcmp(&again, &s->f, sizeof(again)))
+		sb_found("print≠parse: frame=%s", value);
 }
 
 #endif

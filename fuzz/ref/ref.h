@@ -26,11 +26,11 @@ struct ref_args {
 
 /* What the bytes from the start of a frame on are. */
 struct ref_answer {
-	size_t wire;     /* > 0: the size of the frame they begin with */
-	size_t at, n;    /* ... and where in it the payload is */
-	int err;         /* != 0: they are broken */
-	size_t err_at;   /* ... by this byte */
-};                       /* neither: they are the beginning of a frame, or nothing */
+	size_t wire;   /* > 0: the size of the frame they begin with */
+	size_t at, n;  /* ... and where in it the payload is */
+	int err;       /* != 0: they are broken */
+	size_t err_at; /* ... by this byte */
+}; /* neither: they are the beginning of a frame, or nothing */
 
 struct ref_codec {
 	/* Reads ARGS into a. 0, or -1 when they are not written as they should be. NULL: there are none. */

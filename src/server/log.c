@@ -215,7 +215,9 @@ static void say_suppressed(struct sb_log *log, const char *what, uint64_t lines,
 void sb_log_sum_up(struct sb_log *log, uint64_t now)
 {
 	for (int i = 0; i < SB_LOG_EVENTS; i++) {
-		if (log->rate[i].suppressed == 0 || log->rate[i].second == now / SB_S)
+		bool has_room = SB_LOG_ROOM - log->waiting >= SB_LOG_LINE_MAX;
+
+		if (log->rate[i].suppressed == 0 || log->rate[i].second == now / SB_S || !has_room)
 			continue;
 		say_suppressed(log, events[i].name, log->rate[i].suppressed, now);
 		log->rate[i].suppressed = 0;

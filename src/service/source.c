@@ -139,7 +139,7 @@ static void read_pattern(struct sb_source *s, const struct sb_value *v)
 /* A file is sent as it is: what would cut or fill it has no meaning. */
 static int read_file(struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
-	static const enum sb_key others[] = {SB_KEY_LEN, SB_KEY_PATTERN, SB_KEY_SEED, SB_KEY_FRAME};
+	static const enum sb_key others[] = {SB_KEY_LEN, SB_KEY_PATTERN, SB_KEY_SEED, SB_KEY_FRAME, SB_KEY_MAX};
 	const struct sb_value *file = &in->line->v[SB_KEY_FILE];
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -167,9 +167,11 @@ static int read_file(struct sb_source *s, const struct sb_service_in *in, struct
 static int check_framing(struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
 	const struct sb_framing *f = in->framing;
-	const struct sb_value *v = &in->line->v[SB_KEY_FRAME];
+	const struct sb_value *v = &in->line->v[SB_KEY_FRAME], *seed = &in->line->v[SB_KEY_SEED];
 	uint64_t n = s->pattern == SB_PATTERN_CHARGEN ? RING : 1;
 
+	if (seed->set && s->pattern != SB_PATTERN_RANDOM)
+		return sb_fault_set(fault, SB_E_PLACE, seed->key_col, "seed= goes with pattern=random");
 	if (s->pattern == SB_PATTERN_RANDOM && !(f->flags & SB_CODEC_TRANSPARENT))
 		return sb_fault_set(fault, SB_E_BAD_PAYLOAD, v->col,
 				    "frame=%s cannot carry pattern=random: a payload may hold its delimiter",

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of a run of the whole server: what must be so when everything is over. See oracle.h. */
+#include "oracle.h"
+
+#include "found.h"
+
+static uint32_t kept_of(const struct sim_conn *c)
+{
+	return c->out_n < SIM_OUT_MAX ? (uint32_t)c->out_n : SIM_OUT_MAX;
+}
+
+/* ---- streams ---- */
+
+static void check_echo(const struct run *r, uint32_t i)
+{
+	const struct sim_conn *c = &r->k->conn[i];
+	const struct peer *p = &r->peer[i];
+
+	if (c->out_n > p->whole)
+		sb_found("%s: connection %u: %llu bytes came back of %u that were whole messages", r->backend, i,
+			 (unsigned long long)c->out_n, p->whole);
+	for (uint32_t at = 0; at < c->out_n; at++)
+		if (c->out[at] != c->sent[at])
+			sb_found("%s: connection %u: byte %u came back as %02x, not %02x", r->backend, i, at, c->out[at],
+				 c->sent[at]);
+	if (p->is_served && p->in != p->out + p->dropped + p->unsent)
+		sb_found("%s: connection %u: of %llu bytes in, %llu went out, %u were dropped, %u were left", r->backend, i,
+			 (unsigned long long)p->in, (unsigned long long)p->out, p->dropped, p->unsent);
+}
+
+/* RFC 864: line i begins with character i of the ring. */
+static uint8_t chargen_at(uint64_t at)
+{
+	uint64_t line = at / 74, column = at % 74;
+
+	return column < 72 ? (uint8_t)(' ' + (line + column) % 95) : column == 72 ? '\r' : '\n';
+}
+
+static void check_source(const struct run *r, uint32_t i)
+{
+	static uint8_t whole[SIM_OUT_MAX];
+	const struct sim_conn *c = &r->k->conn[i];
+	const struct sb_listener *l = &r->srv->listeners[r->peer[i].listener];
+	uint32_t n = kept_of(c);
+
+	if (n == 0)
+		return;
+	sb_source_fill(&l->plan.source, 0, whole, n);
+	for (uint32_t at = 0; at < n; at++) {
+		uint8_t want = r->model[r->peer[i].listener].is_chargen ? chargen_at(at) : whole[at];
+
+		if (c->out[at] != want)
+			sb_found("%s: connection %u: byte %u of the source is %02x, not %02x", r->backend, i, at, c->out[at],
+				 want);
+	}
+	if (c->out_n > r->limit[SB_LIMIT_BYTES])
+		sb_found("%s: connection %u: %llu bytes, more than max-bytes", r->backend, i, (unsigned long long)c->out_n);
+}
+
+/* What a reason promises about the bytes. */
+static void check_reason(const struct run *r, uint32_t i)
+{
+	const struct sim_conn *c = &r->k->conn[i];
+	const struct peer *p = &r->peer[i];
+	const struct model *m = &r->model[p->listener];
+	bool is_whole = p->reason == SB_WHY_EOF || p->reason == SB_WHY_TRUNCATED;
+
+	if (is_whole && m->service != MODEL_SOURCE && c->in_n != c->sent_n)
+		sb_found("%s: connection %u: ends with %s, but read %u of %u bytes", r->backend, i,
+			 sb_reasons[p->reason].name, c->in_n, c->sent_n);
+	if (is_whole && m->service == MODEL_ECHO && p->how == SB_CLOSE_PLAIN && !c->is_rst && !c->is_spoilt &&
+	    c->out_n != p->whole)
+		sb_found("%s: connection %u: ends with %s, but answered %llu of %u bytes", r->backend, i,
+			 sb_reasons[p->reason].name, (unsigned long long)c->out_n, p->whole);
+	if (is_whole && m->service != MODEL_SOURCE && m->ref != &ref_raw && p->frames != p->messages)
+		sb_found("%s: connection %u: counts %u messages of %u", r->backend, i, p->frames, p->messages);
+	if (p->how == SB_CLOSE_RESET && c->end != SIM_END_RST)
+		sb_found("%s: connection %u: was to be reset, and was not", r->backend, i);
+	if (m->is_rst && p->reason == SB_WHY_EOF && c->end != SIM_END_RST)
+		sb_found("%s: connection %u: close=rst, and it was not reset", r->backend, i);
+}
+
+void oracle_end(struct run *r)
+{
+	for (uint32_t i = 0; i < r->k->conns; i++) {
+		const struct sim_conn *c = &r->k->conn[i];
+		const struct model *m = &r->model[r->peer[i].listener];
+
+		if (c->is_dgram)
+			continue;
+		if (!c->is_closed)
+			sb_found("%s: connection %u: %s though its peer has left", r->backend, i,
+				 c->is_accepted ? "is still open" : "still waits to be accepted");
+		if (!r->peer[i].is_served)
+			continue;
+		if (m->service == MODEL_ECHO)
+			check_echo(r, i);
+		else if (m->service == MODEL_SOURCE)
+			check_source(r, i);
+		else if (c->out_n)
+			sb_found("%s: connection %u: DISCARD sent %llu bytes", r->backend, i, (unsigned long long)c->out_n);
+		check_reason(r, i);
+	}
+}
+
+/* ---- datagrams ---- */
+
+static bool is_listed(uint16_t port, const uint16_t *ports, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+/* Why this source must not be answered, NULL if it may. */
+static const char *forbidden(const struct run *r, const struct sim_dgram *d)
+{
+	static const uint16_t reflectors[] = {1900, 5353, 11211};
+	const uint8_t *ip = d->src.ip;
+
+	if (d->src.port < 1024)
+		return "a port below 1024";
+	if (is_listed(d->src.port, r->srv->own_ports, r->srv->own_ports_n))
+		return "a port of our own";
+	if (r->is_strict && is_listed(d->src.port, reflectors, 3))
+		return "a reflector";
+	if (d->src.family == SB_IPV4 && (ip[0] >= 224 || ip[0] == 0))
+		return "an address that is not one host's";
+	if (d->dst.family == SB_IPV4 && d->dst.ip[0] >= 224 && r->is_strict)
+		return "somebody who wrote to many";
+	if (r->is_strict && d->src.family == SB_IPV4 && ip[0] != 10 && ip[0] != 127)
+		return "somebody who is not allowed";
+	if (r->is_strict && ip[0] == 127 && d->dst.ip[0] != 127)
+		return "a loopback address from outside";
+	return d->extra ? "a datagram that was cut off" : NULL;
+}
+
+static bool is_malformed(const struct model *m, const uint8_t *p, size_t n)
+{
+	while (n > 0) {
+		struct ref_answer a = m->ref->decode(&m->args, p, n);
+
+		if (a.err || a.wire == 0)
+			return true;
+		p += a.wire;
+		n -= a.wire;
+	}
+	return false;
+}
+
+void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *d, const struct sb_addr *to, struct sb_slice bytes)
+{
+	const struct run *r = k->user;
+	const struct model *m = &r->model[r->peer[d->conn].listener];
+	const uint8_t *request = k->conn[d->conn].sent + d->from;
+	const char *who = forbidden(r, d);
+	uint32_t most = m->service == MODEL_SOURCE && !m->is_chargen ? 3 : 1;
+
+	if (m->service == MODEL_DISCARD)
+		sb_found("%s: a datagram was answered by DISCARD", r->backend);
+	if (!sb_addr_eq(to, &d->src))
+		sb_found("%s: a datagram was answered to somebody else", r->backend);
+	if (who)
+		sb_found("%s: a datagram was answered to %s", r->backend, who);
+	if (is_malformed(m, request, d->n))
+		sb_found("%s: a malformed datagram was answered", r->backend);
+	if (d->replies >= most)
+		sb_found("%s: a datagram was answered %u times", r->backend, d->replies + 1);
+	if (most == 1 && bytes.n > d->n)
+		sb_found("%s: a datagram of %u bytes was answered with %zu", r->backend, d->n, bytes.n);
+	if (m->service == MODEL_ECHO && !sb_slice_eq(bytes, sb_slice(request, d->n)))
+		sb_found("%s: a datagram came back changed", r->backend);
+}
+
+/* ---- what is left ---- */
+
+void oracle_leaks(const struct run *r)
+{
+	const struct sb_server *srv = r->srv;
+	uint32_t fds = sim_count(r->k, SIM_LISTENER) + sim_count(r->k, SIM_DGRAM);
+
+	if (sim_count(r->k, SIM_STREAM))
+		sb_found("%s: %u descriptors of connections are left open", r->backend, sim_count(r->k, SIM_STREAM));
+	if (r->k->fds != fds + sim_count(r->k, SIM_WAKE) + sim_count(r->k, SIM_EPOLL) + sim_count(r->k, SIM_SPARE) ||
+	    sim_count(r->k, SIM_SPARE) > 1)
+		sb_found("%s: %u descriptors are open, %u of them listen", r->backend, r->k->fds, fds);
+	if (srv->conns.used)
+		sb_found("%s: %u slots of connections are left in use", r->backend, srv->conns.used);
+	for (int i = 0; i < SB_BUF_CLASSES; i++)
+		if (srv->bufs[i].used)
+			sb_found("%s: %u buffers of %u bytes are left in use", r->backend, srv->bufs[i].used,
+				 srv->bufs[i].block_size);
+	if (srv->timers.n)
+		sb_found("%s: %u timers are left set", r->backend, srv->timers.n);
+	if (srv->count[SB_COUNT_OPEN])
+		sb_found("%s: counts %llu connections as open", r->backend, (unsigned long long)srv->count[SB_COUNT_OPEN]);
+	if (srv->io.is_held)
+		sb_found("%s: reading is still held back, though all memory is there", r->backend);
+	for (uint32_t i = 0; i < srv->perip.size; i++)
+		if (srv->perip.cells[i].count)
+			sb_found("%s: an address is counted with %llu connections", r->backend,
+				 (unsigned long long)srv->perip.cells[i].count);
+}
+
+/* ---- two backends ---- */
+
+static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, bool is_prefix)
+{
+	const struct sim_conn *x = &a->k->conn[i], *y = &b->k->conn[i];
+	uint32_t n = kept_of(x) < kept_of(y) ? kept_of(x) : kept_of(y);
+
+	if (!is_prefix && x->out_n != y->out_n)
+		sb_found("backends differ: connection %u: %s sent %llu bytes, %s %llu", i, a->backend,
+			 (unsigned long long)x->out_n, b->backend, (unsigned long long)y->out_n);
+	if (!is_prefix && x->in_n != y->in_n)
+		sb_found("backends differ: connection %u: %s received %u bytes, %s %u", i, a->backend, x->in_n, b->backend,
+			 y->in_n);
+	for (uint32_t at = 0; at < n; at++)
+		if (x->out[at] != y->out[at])
+			sb_found("backends differ: connection %u: byte %u is %02x with %s, %02x with %s", i, at, x->out[at],
+				 a->backend, y->out[at], b->backend);
+}
+
+void oracle_compare(const struct run *a, const struct run *b)
+{
+	if (a->k->conns != b->k->conns)
+		sb_found("backends differ: %u connections with %s, %u with %s", a->k->conns, a->backend, b->k->conns,
+			 b->backend);
+	for (uint32_t i = 0; i < a->k->conns; i++) {
+		const struct peer *p = &a->peer[i], *q = &b->peer[i];
+		bool is_spoilt = a->k->conn[i].is_spoilt || b->k->conn[i].is_spoilt;
+
+		compare_bytes(a, b, i, is_spoilt);
+		if (is_spoilt)
+			continue;
+		if (p->reason != q->reason || p->is_served != q->is_served)
+			sb_found("backends differ: connection %u: %s ends it with %s, %s with %s", i, a->backend,
+				 p->is_served ? sb_reasons[p->reason].name : "a refusal", b->backend,
+				 q->is_served ? sb_reasons[q->reason].name : "a refusal");
+		if (a->k->conn[i].end != b->k->conn[i].end)
+			sb_found("backends differ: connection %u: ended by %s with %s, by %s with %s", i,
+				 a->k->conn[i].end == SIM_END_RST ? "RST" : "FIN", a->backend,
+				 b->k->conn[i].end == SIM_END_RST ? "RST" : "FIN", b->backend);
+	}
+}
+
+uint64_t oracle_digest(const struct run *r)
+{
+	uint64_t h = r->k->conns;
+
+	for (uint32_t i = 0; i < r->k->conns; i++) {
+		const struct sim_conn *c = &r->k->conn[i];
+
+		h = (h * 31 + c->in_n) * 31 + c->out_n;
+		h = (h * 31 + r->peer[i].reason) * 31 + (uint64_t)c->end;
+		h = (h * 31 + c->recvs) * 31 + c->sends;
+	}
+	return h * 31 + r->k->waits;
+}
