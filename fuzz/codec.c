@@ -21,6 +21,9 @@
  *
  * and what the sanitizers see: each piece lies alone (codec_arena.h), and is poisoned after its turn.
  */
+#include <signal.h>
+#include <unistd.h>
+
 #include "codec_run.h"
 #include "target.h"
 
@@ -28,7 +31,10 @@
 #pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
 #endif
 
-enum { THOROUGH_MAX = 48 }; /* bytes of the longest input that is cut at every two places */
+enum {
+	THOROUGH_MAX = 48, /* bytes of the longest input that is cut at every two places */
+	SECONDS_MAX = 10,  /* without an engine, for one input; it takes a few milliseconds */
+};
 
 uint64_t sb_fuzz_digest(void)
 {
@@ -287,12 +293,25 @@ static void encode_three(void)
 
 /* ---- the target ---- */
 
-/* Defined by the engines: without one there is time. */
+/* Defined by the engines. Without one there is time, but nobody who would notice that it does not end. */
 __attribute__((weak)) int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*target)(const uint8_t *data, size_t n));
 __attribute__((weak)) int __afl_persistent_loop(unsigned rounds);
 
+static void on_alarm(int sig)
+{
+	(void)sig;
+	sb_found("progress: %d s, and no end (frame=%s max=%u)", SECONDS_MAX, subject->text, subject->f.max);
+}
+
+static void watch(void)
+{
+	signal(SIGALRM, on_alarm);
+	alarm(SECONDS_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+	bool has_engine = LLVMFuzzerRunDriver || __afl_persistent_loop;
 	struct subject *s = &subjects[n ? data[0] : 0];
 
 	if (!s->ref)
@@ -303,12 +322,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	for (size_t i = 0; i < n; i++)
 		note(data[i]);
 	seed = digest | 1;
+	if (!has_engine)
+		watch();
 	decode_seven_ways();
 	if (sb_fuzz_is_verbose)
 		say_log(&whole);
 	compare_reference();
 	encode_three();
-	if (input.n <= THOROUGH_MAX && !LLVMFuzzerRunDriver && !__afl_persistent_loop)
+	if (!has_engine && input.n <= THOROUGH_MAX)
 		decode_all_cuts();
 	return 0;
 }

@@ -53,7 +53,7 @@ void model_read(struct model *m, const char *listen)
 
 	line = line ? line + 1 : "ECHO";
 	*m = (struct model){.args.max = SB_FRAME_MAX, .recv_max = SB_SESSION_HELD_MAX};
-	m->is_chargen = strstr(line, "CHARGEN") != NULL;
+	m->is_chargen = m->is_endless = strstr(line, "CHARGEN") != NULL;
 	if (m->is_chargen || strstr(line, "SOURCE"))
 		m->service = MODEL_SOURCE;
 	else if (strstr(line, "DISCARD"))

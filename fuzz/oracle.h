@@ -48,8 +48,7 @@ struct run {
 	struct model model[SB_LISTENERS_MAX];
 	struct peer peer[SIM_CONNS];
 	uint64_t limit[SB_LIMIT_COUNT];
-	bool is_strict, has_stopped, has_lacked_memory, has_broken_log;
-	uint64_t deadline_slack;
+	bool is_strict, is_alone, has_stopped, has_lacked_memory;
 };
 
 /* Reads the model of a listener's text, "tcp://127.0.0.1:0,ECHO frame=line". */

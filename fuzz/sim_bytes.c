@@ -48,18 +48,6 @@ static int take_err(struct sim_conn *c)
 	return err;
 }
 
-/* Bytes that one recv may take: a segment, or all that is there. */
-static uint32_t available(struct sim_conn *c)
-{
-	uint32_t end = c->sent_n;
-
-	while (c->cut_at < c->cuts && c->cut[c->cut_at] <= c->in_n)
-		c->cut_at++;
-	if (!c->is_joined && c->cut_at < c->cuts)
-		end = c->cut[c->cut_at];
-	return end - c->in_n;
-}
-
 static int recv_fault(struct sb_sys *k, struct sim_conn *c)
 {
 	int err = c->fail_in;
@@ -83,14 +71,14 @@ static int recv_fault(struct sb_sys *k, struct sim_conn *c)
 
 static long recv_now(struct sb_sys *k, struct sim_conn *c, uint8_t *p, size_t n)
 {
-	uint32_t some = available(c);
+	uint32_t some = c->here_n - c->in_n;
 
 	if (c->is_late_in)
 		return -EAGAIN;
 	if (some == 0) {
 		if (c->err)
 			return take_err(c);
-		if (!c->is_fin && !c->is_rst)
+		if (!c->is_fin_here && !c->is_rst)
 			return -EAGAIN;
 		c->is_fin_seen = true;
 		sim_progress(k);

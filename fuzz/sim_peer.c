@@ -36,14 +36,13 @@ bool sim_can_send(const struct sim_conn *c)
 
 void sim_send(struct sb_sys *k, struct sim_conn *c, const uint8_t *p, size_t n)
 {
+	(void)k;
 	if (!sim_can_send(c) || c->is_closed)
 		return;
 	if (n > SIM_SENT_MAX - c->sent_n)
 		n = SIM_SENT_MAX - c->sent_n;
 	sb_copy(c->sent + c->sent_n, p, n);
 	c->sent_n += (uint32_t)n;
-	if (!c->is_dgram)
-		sim_wake(k, c->fd);
 }
 
 static void cut_dgram(struct sb_sys *k, struct sim_conn *c)
@@ -70,10 +69,11 @@ void sim_cut(struct sb_sys *k, struct sim_conn *c)
 
 void sim_fin(struct sb_sys *k, struct sim_conn *c)
 {
+	(void)k;
 	if (c->is_dgram || !sim_can_send(c))
 		return;
 	c->is_fin = true;
-	sim_wake(k, c->fd);
+	c->is_fin_apart = c->cuts > 0 && c->cut[c->cuts - 1] == c->sent_n;
 }
 
 /* What had arrived stays readable. */

@@ -26,14 +26,14 @@ void sim_wake(struct sb_sys *k, int fd)
 
 static unsigned stream_ready(const struct sim_conn *c)
 {
-	bool is_end = c->is_fin || c->is_rst;
+	bool is_end = c->is_fin_here || c->is_rst;
 	unsigned bits = 0;
 
-	if ((c->in_n < c->sent_n && !c->is_late_in) || (is_end && !c->is_late_in) || c->err)
+	if ((c->in_n < c->here_n && !c->is_late_in) || (is_end && !c->is_late_in) || c->err)
 		bits |= SB_POLL_IN;
 	if (is_end && !c->is_late_in)
 		bits |= SB_POLL_RDHUP;
-	if ((c->is_fin && c->is_shut) || c->is_rst)
+	if ((c->is_fin_here && c->is_shut) || c->is_rst)
 		bits |= SB_POLL_HUP;
 	if (c->err)
 		bits |= SB_POLL_ERR;
@@ -66,13 +66,34 @@ unsigned sim_ready(const struct sb_sys *k, const struct sim_fd *f)
 
 /* ---- waiting ---- */
 
-/* What was late has come. */
+/* The next segment, when the last has been read; with it the FIN, if that is no segment of its own. A reset pushes
+ * everything before it. */
+static bool arrive_bytes(struct sim_conn *c)
+{
+	uint32_t before = c->here_n;
+	bool was_fin = c->is_fin_here;
+
+	if (c->in_n == c->here_n || c->is_joined || c->is_rst) {
+		while (c->cut_at < c->cuts && c->cut[c->cut_at] <= c->in_n)
+			c->cut_at++;
+		c->here_n = c->is_joined || c->is_rst || c->cut_at == c->cuts ? c->sent_n : c->cut[c->cut_at];
+	}
+	if (c->is_fin && c->here_n == c->sent_n && (!c->is_fin_apart || before == c->sent_n))
+		c->is_fin_here = true;
+	return c->here_n != before || c->is_fin_here != was_fin;
+}
+
+/* What was under way, or late, has come. */
 static void arrive(struct sb_sys *k)
 {
 	for (uint32_t i = 0; i < k->conns; i++) {
 		struct sim_conn *c = &k->conn[i];
+		bool is_new;
 
-		if (c->fd < 0 || !(c->is_late_in || c->is_late_out))
+		if (c->fd < 0)
+			continue;
+		is_new = arrive_bytes(c);
+		if (!is_new && !c->is_late_in && !c->is_late_out)
 			continue;
 		c->is_late_in = c->is_late_out = false;
 		c->wants_room = c->wants_room && c->window == 0;

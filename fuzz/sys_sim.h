@@ -93,13 +93,15 @@ enum sim_end { SIM_END_NONE, SIM_END_FIN, SIM_END_RST };
 /* A connection, both ends of it; or a peer that sends datagrams. */
 struct sim_conn {
 	uint8_t *sent, *out; /* what the peer sends, and what it is sent: room for SIM_SENT_MAX and SIM_OUT_MAX bytes */
-	uint32_t sent_n, in_n;
+	uint32_t sent_n, in_n; /* what the peer has sent, and what the server has read of it; between them … */
+	uint32_t here_n;       /* … what has arrived: one segment at a time, the next when that is read */
 	uint64_t out_n;
 	struct sb_addr addr; /* the peer's */
 	int listener_fd, fd; /* fd: -1 until accepted and after close */
 	bool is_dgram, is_accepted, is_closed; /* closed by the server */
-	bool is_fin, is_fin_seen, is_gone, is_rst, is_shut; /* gone: the peer has closed both ways; shut: the server's FIN */
-	bool is_joined;                        /* one recv takes all that is there, not only a segment */
+	bool is_fin, is_fin_apart, is_fin_here, is_fin_seen; /* the peer's: sent, as a segment of its own, arrived, read */
+	bool is_gone, is_rst, is_shut; /* the peer has closed both ways; has reset; the server's FIN is out */
+	bool is_joined; /* segments arrive together */
 	bool wants_room, is_late_in, is_late_out, is_linger0;
 	int err;                     /* what the kernel will say next */
 	uint64_t window;             /* bytes that a send still takes */

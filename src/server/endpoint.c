@@ -87,7 +87,7 @@ static int parse_path(struct sb_endpoint *e, struct sb_slice path, struct sb_fau
 
 int sb_endpoint_parse(struct sb_endpoint *e, struct sb_slice text, struct sb_fault *fault)
 {
-	struct sb_slice scheme, host, port;
+	struct sb_slice scheme = {0}, host = {0}, port = {0};
 	uint64_t number;
 	int r;
 

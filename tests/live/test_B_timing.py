@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Faults, group B: timing and segmentation. Times are the server's limits, made short; nothing here is measured."""
+import signal
 import socket
 import threading
 import time
 
 import pytest
 
-from harness import (exchange, fill, finish, is_quiet, long_test, pattern, take, take_all, taken, u32be, until)
+from harness import (exchange, fill, finish, long_test, pattern, take, take_all, taken, u32be, until)
 
 
 def test_B32_one_byte_a_segment_has_no_limit_of_reads(serve, io, via):
@@ -45,13 +46,13 @@ def test_B33_a_trickle_does_not_keep_a_frame_alive(serve, io):
         assert server.close_of(client)['reason'] == 'frame-timeout'
 
 
-def test_B33_each_frame_has_its_own_clock(serve, io):
-    """Frames that come slowly one after the other, each whole in time, outlive many frame timeouts."""
-    server = serve('ECHO frame=line', '--io', io, '--frame-timeout', '1s')
+def test_B33_each_frame_has_its_own_clock(serve):
+    """Frames that come slowly one after the other, each whole in time, outlive a frame timeout."""
+    server = serve('ECHO frame=line', '--frame-timeout', '1500ms')
     with server.connect() as client:
-        for _ in range(15):
+        for _ in range(8):
             client.sendall(b'a')
-            time.sleep(0.1)
+            time.sleep(0.25)
             client.sendall(b'b\n')
             assert take(client, 3) == b'ab\n'
         finish(client)
@@ -100,7 +101,7 @@ def test_B35_silence_after_connect_is_a_first_byte_timeout(serve, io):
 
 
 def test_B35_one_byte_is_enough(serve):
-    server = serve('ECHO', '--first-byte-timeout', '1s')
+    server = serve('ECHO', '--first-byte-timeout', '1500ms')
     with server.connect() as client, server.connect() as silent:
         client.sendall(b'x')
         assert take(client, 1) == b'x'
@@ -120,12 +121,12 @@ def test_B36_silence_after_an_exchange_is_an_idle_timeout(serve, io, via):
         assert (close['reason'], close['change'], close['how']) == ('idle-timeout', '--idle-timeout', 'close')
 
 
-def test_B37_activity_keeps_a_connection(serve, io):
+def test_B37_activity_keeps_a_connection(serve):
     """A byte now and then, for longer than the timeout of one that says nothing."""
-    server = serve('ECHO', '--io', io, '--idle-timeout', '1s')
+    server = serve('ECHO', '--idle-timeout', '1500ms')
     with server.connect() as client, server.connect() as silent:
-        for _ in range(15):
-            time.sleep(0.1)
+        for _ in range(8):
+            time.sleep(0.25)
             client.sendall(b'.')
             assert take(client, 1) == b'.'
         finish(client)
@@ -244,11 +245,13 @@ def test_recv_says_how_much_each_recv_takes(serve, io, via, size, expected):
 
 def test_recv_of_ten_sends_of_100_bytes(serve, io):
     """Ten sends into a stream are one recv when nobody has read between them: a stream has no boundaries."""
-    server = serve('ECHO recv=1000 stopread=1s', '--io', io)
+    server = serve('ECHO recv=1000', '--io', io)
+    server.tell(signal.SIGSTOP)
     with server.connect() as client:
         message = b'Hello World!' + bytes(88)
         for _ in range(10):
             client.sendall(message)
+        server.tell(signal.SIGCONT)
         assert take(client, 1000) == message * 10
         finish(client)
         server.close_of(client)
@@ -264,22 +267,24 @@ def test_recv_changes_no_byte(serve, io):
 
 
 def test_stopread_stops_and_goes_on(serve, io, via):
-    server = serve('ECHO stopread=700ms', '--io', io, via=via)
+    """By the server's own clock: the first recv comes so much later than the connection."""
+    server = serve('ECHO stopread=400ms recv=64k', '--io', io, via=via)
     with server.connect() as client:
         client.sendall(b'early')
-        assert is_quiet(client, 0.2)
         assert take(client, 5) == b'early'
         client.sendall(b'late')
         assert take(client, 4) == b'late'
+        assert server.event('recv')['t'] - server.event('open')['t'] >= 0.4
 
 
 def test_stopread_begins_after_so_many_bytes(serve, io):
-    server = serve('ECHO stopread=900ms@10', '--io', io)
+    server = serve('ECHO stopread=500ms@10 recv=64k', '--io', io)
     with server.connect() as client:
         client.sendall(b'0123456789abcdef')
-        assert take(client, 10) == b'0123456789'
-        assert is_quiet(client, 0.2)
-        assert take(client, 6) == b'abcdef'
+        assert take(client, 16) == b'0123456789abcdef'
+        first, second = server.event('recv', 1), server.event('recv', 2)
+        assert (first['bytes'], second['bytes']) == (10, 6)
+        assert second['t'] - first['t'] >= 0.5
 
 
 def test_stopread_lets_the_window_close(serve, io):
@@ -319,8 +324,8 @@ def test_stopread_burns_no_time(serve, io):
         finish(client)
         until(lambda: server.events('open'), 'the connection is open')
         before = server.cpu()
-        time.sleep(1.5)
-        assert server.cpu() - before < 0.5
+        time.sleep(1)
+        assert server.cpu() - before < 0.4
 
 
 def test_taken_means_read_by_the_server(serve):

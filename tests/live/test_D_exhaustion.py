@@ -232,7 +232,7 @@ def test_D73_the_memory_budget_is_used_up_and_everybody_is_served_in_the_end(ser
     assert server.event('memory')
     c = server.stop()
     assert c['memory-waits'] >= 1
-    assert (c['frames'], c['closed-eof'] + c['closed-reset']) == (n, n)
+    assert c['frames'] == n
 
 
 def test_D73_who_holds_the_memory_and_stalls_is_ended_and_the_others_go_on(serve, io):
@@ -271,7 +271,6 @@ def test_D73_stalled_readers_hold_the_memory_only_for_so_long(serve, io):
                     return False
 
         until(is_served, 'another client is served')
-    until(lambda: len(server.events('close')) >= 9, 'they are gone')
     assert server.stop()['closed-stalled'] >= 2
 
 
@@ -279,7 +278,7 @@ def _is_full(client):
     """Sends a little less than the server holds of one, and tells whether it did not take all of it."""
     try:
         return client.send(b'x' * 60000) < 60000
-    except BlockingIOError:
+    except (BlockingIOError, ConnectionResetError):  # the first may have had their time already
         return True
 
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * From a script to the config of the server it is for. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/limits.h"
+#include "found.h"
+#include "script.h"
+#include "sys_sim.h"
+
+enum { ALONE = 1 };
+
+static const struct {
+	uint8_t letter, flags;
+	const char *listens, *options;
+} rows[] = {
+#define SB_CONFIG(letter, listens, options, flags) {letter, flags, listens, options},
+#include "configs.def"
+#undef SB_CONFIG
+};
+
+/* What every row gets unless it says otherwise: as little memory as will do for a run. */
+static const char *const always[] = {"max-conns=24", "max-held=1M"};
+
+static const struct {
+	uint8_t letter;
+	enum sb_limit limit;
+} limits[] = {
+#define SB_KNOB_LIMIT(letter, limit) {letter, SB_LIMIT_##limit},
+#define SB_KNOB(letter, id)
+#include "knobs.def"
+#undef SB_KNOB_LIMIT
+#undef SB_KNOB
+};
+
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), LIMITS = sizeof(limits) / sizeof(limits[0]) };
+
+static const char *keep(struct fuzz_config *f, const char *text, size_t n)
+{
+	char *at = f->text + f->text_n;
+
+	if (n + 1 > sizeof(f->text) - f->text_n)
+		sb_found("config: no room for %.*s", (int)n, text);
+	memcpy(at, text, n);
+	at[n] = '\0';
+	f->text_n += n + 1;
+	return at;
+}
+
+/* The words of text, kept; returns how many. */
+static size_t split(struct fuzz_config *f, const char *text, char by, const char **out)
+{
+	size_t n = 0;
+
+	while (*text) {
+		const char *end = strchr(text, by);
+		size_t len = end ? (size_t)(end - text) : strlen(text);
+
+		out[n++] = keep(f, text, len);
+		text += len + (end != NULL);
+	}
+	return n;
+}
+
+/* An option again takes the place of the first. */
+static void set_option(struct fuzz_config *f, const char *option)
+{
+	size_t name = strcspn(option, "=") + 1;
+
+	for (size_t i = 0; i < f->c.options_n; i++)
+		if (strncmp(f->options[i], option, name) == 0) {
+			f->options[i] = option;
+			return;
+		}
+	f->options[f->c.options_n++] = option;
+}
+
+static void set_limit(struct fuzz_config *f, enum sb_limit which, uint64_t v)
+{
+	const struct sb_limit_row *row = &sb_limit_rows[which];
+	uint64_t value = row->unit == SB_UNIT_TIME ? v * SIM_TICK : v;
+	char room[64];
+	int n;
+
+	if (value < row->min)
+		value = row->min;
+	if (value > row->max)
+		value = row->max;
+	if (value == 0)
+		n = snprintf(room, sizeof(room), "%s=none", row->name);
+	else if (row->unit == SB_UNIT_TIME)
+		n = snprintf(room, sizeof(room), "%s=%llums", row->name, (unsigned long long)(value / SB_MS));
+	else
+		n = snprintf(room, sizeof(room), "%s=%llu", row->name, (unsigned long long)value);
+	set_option(f, keep(f, room, (size_t)n));
+}
+
+static void choose(struct fuzz_config *f, int row, const char *backend)
+{
+	const char *words[FUZZ_OPTIONS_MAX];
+	char room[16];
+	size_t n;
+
+	f->letter = rows[row].letter;
+	f->is_alone = rows[row].flags & ALONE;
+	f->c.listens_n = split(f, rows[row].listens, ';', f->listens);
+	n = split(f, rows[row].options, ' ', words);
+	snprintf(room, sizeof(room), "io=%s", backend);
+	set_option(f, keep(f, room, strlen(room)));
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		set_option(f, always[i]);
+	for (size_t i = 0; i < n; i++)
+		set_option(f, words[i]);
+}
+
+void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, const char *backend)
+{
+	struct sbs_event e;
+	bool is_set[LIMITS] = {false};
+	size_t at = 0;
+	int row = -1;
+
+	f->c = (struct sb_config){.listens = f->listens, .options = f->options, .log_fd = SIM_LOG_FD};
+	f->text_n = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (at = 0; sbs_next(script, n, &at, &e);) {
+			if (e.kind != SBS_KNOB)
+				continue;
+			for (int i = 0; pass == 0 && e.arg[0] == 'c' && i < ROWS && row < 0; i++)
+				if (rows[i].letter == e.arg[1])
+					row = i;
+			for (int i = 0; pass == 1 && i < LIMITS; i++)
+				if (limits[i].letter == e.arg[0] && !is_set[i]) {
+					is_set[i] = true;
+					set_limit(f, limits[i].limit, e.v);
+				}
+		}
+		if (pass == 0)
+			choose(f, row < 0 ? 0 : row, backend);
+	}
+}

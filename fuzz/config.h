@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * Servers to be fuzzed: a row of configs.def, with the limits that a script sets (knobs.def) on top. */
+#ifndef SB_FUZZ_CONFIG_H
+#define SB_FUZZ_CONFIG_H
+
+#include "streambed.h"
+
+#include <stdbool.h>
+
+enum { FUZZ_LISTENS_MAX = 4, FUZZ_OPTIONS_MAX = 32 };
+
+struct fuzz_config {
+	uint8_t letter;
+	bool is_alone; /* the server runs after every event */
+	struct sb_config c;
+	const char *listens[FUZZ_LISTENS_MAX];
+	const char *options[FUZZ_OPTIONS_MAX];
+	char text[1024]; /* of both */
+	size_t text_n;
+};
+
+/* The server that a script asks for, with this backend. */
+void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, const char *backend);
+
+#endif
