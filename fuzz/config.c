@@ -21,8 +21,8 @@ static const struct {
 #undef SB_CONFIG
 };
 
-/* What every row gets unless it says otherwise: as little memory as will do for a run. */
-static const char *const always[] = {"max-conns=24", "max-held=1M"};
+/* What every row gets unless it says otherwise: as little memory as will do for a run, and little to say. */
+static const char *const always[] = {"max-conns=24", "max-held=1M", "log-level=warning"};
 
 static const struct {
 	uint8_t letter;
@@ -84,6 +84,9 @@ static void set_limit(struct fuzz_config *f, enum sb_limit which, uint64_t v)
 	char room[64];
 	int n;
 
+	/* Less would be refused by the rows with a SOURCE. */
+	if (which == SB_LIMIT_BYTES && value < 1000)
+		value = 1000;
 	if (value < row->min)
 		value = row->min;
 	if (value > row->max)

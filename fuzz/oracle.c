@@ -52,7 +52,7 @@ void oracle_on_recv(struct sb_sys *k, struct sim_conn *c)
 	struct peer *p = &((struct run *)k->user)->peer[number(r, c)];
 	const struct model *m = &r->model[p->listener];
 
-	if (m->service == MODEL_SOURCE || c->is_shut)
+	if (m->service == MODEL_SOURCE || c->is_shut || c->is_rst)
 		return;
 	advance(r, c, p);
 	if (p->broken)

@@ -216,7 +216,7 @@ static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, 
 	if (!is_prefix && x->in_n != y->in_n)
 		sb_found("backends differ: connection %u: %s received %u bytes, %s %u", i, a->backend, x->in_n, b->backend,
 			 y->in_n);
-	for (uint32_t at = 0; at < n; at++)
+	for (uint32_t at = 0; memcmp(x->out, y->out, n) != 0 && at < n; at++)
 		if (x->out[at] != y->out[at])
 			sb_found("backends differ: connection %u: byte %u is %02x with %s, %02x with %s", i, at, x->out[at],
 				 a->backend, y->out[at], b->backend);
@@ -234,11 +234,12 @@ static bool is_any_spoilt(const struct run *a, const struct run *b)
 void oracle_compare(const struct run *a, const struct run *b)
 {
 	bool is_all_spoilt = a->is_alone && is_any_spoilt(a, b);
+	uint32_t n = a->k->conns < b->k->conns ? a->k->conns : b->k->conns;
 
-	if (a->k->conns != b->k->conns)
+	if (!is_all_spoilt && a->k->conns != b->k->conns)
 		sb_found("backends differ: %u connections with %s, %u with %s", a->k->conns, a->backend, b->k->conns,
 			 b->backend);
-	for (uint32_t i = 0; i < a->k->conns; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const struct peer *p = &a->peer[i], *q = &b->peer[i];
 		bool is_spoilt = is_all_spoilt || a->k->conn[i].is_spoilt || b->k->conn[i].is_spoilt;
 

@@ -35,17 +35,18 @@ static struct arena *arena_of(const struct fuzz_config *f)
 {
 	struct arena *a = &arenas[f->letter];
 	struct sb_fault fault = {0};
-	long size = sb_server_size(&f->c, &fault);
+	long size;
 
+	/* No knob changes how much it is. */
+	if (a->mem)
+		return a;
+	size = sb_server_size(&f->c, &fault);
 	if (size < 0)
 		sb_found("config %c: %s", f->letter, fault.text);
-	if (a->size != (size_t)size) {
-		free(a->mem);
-		a->mem = calloc(1, (size_t)size);
-		a->size = (size_t)size;
-		if (!a->mem)
-			abort();
-	}
+	a->mem = calloc(1, (size_t)size);
+	a->size = (size_t)size;
+	if (!a->mem)
+		abort();
 	return a;
 }
 

@@ -234,8 +234,8 @@ int sb_sys_epoll_wait(struct sb_sys *k, int ep, struct sb_epoll_event *out, int 
 		return r;
 	if (k->events_max && max > (int)k->events_max)
 		max = (int)k->events_max;
-	for (uint32_t i = 0; i < SIM_FDS && found < max; i++)
-		found += report(k, &k->fd[k->is_reversed ? SIM_FDS - 1 - i : i], &out[found]);
+	for (uint32_t i = 0; i < k->slots && found < max; i++)
+		found += report(k, &k->fd[k->is_reversed ? k->slots - 1 - i : i], &out[found]);
 	if (found == 0)
 		pass(k, wait_ns);
 	return found;

@@ -22,13 +22,11 @@ struct sb_sys *sim_open(unsigned which)
 {
 	struct sb_sys *k = &kernels[which];
 
-	*k = (struct sb_sys){
-		.now = UINT64_C(1000000000000),
-		.fds_max = SIM_FDS,
-		.next_port = PORT_FIRST,
-		.sweep_hit = SIM_CALLS,
-	};
-	k->until = k->now;
+	memset(k, 0, sizeof(*k));
+	k->now = k->until = UINT64_C(1000000000000);
+	k->fds_max = SIM_FDS;
+	k->next_port = PORT_FIRST;
+	k->sweep_hit = SIM_CALLS;
 	for (uint32_t i = 0; i < SIM_CONNS; i++) {
 		k->conn[i].sent = sent_room[which][i];
 		k->conn[i].out = out_room[which][i];
@@ -152,6 +150,8 @@ static struct sim_fd *make(struct sb_sys *k, enum sim_type type)
 		k->used[i]++;
 		*f = (struct sim_fd){.type = (uint8_t)type, .fd = (int)(i + k->used[i] * SIM_FDS)};
 		f->order = ++k->orders;
+		if (k->slots <= i)
+			k->slots = i + 1;
 		k->fds++;
 		sim_progress(k);
 		return f;
@@ -171,7 +171,7 @@ uint32_t sim_count(const struct sb_sys *k, enum sim_type type)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < SIM_FDS; i++)
+	for (uint32_t i = 0; i < k->slots; i++)
 		n += k->fd[i].type == type;
 	return n;
 }
@@ -183,7 +183,7 @@ int sim_endpoint(const struct sb_sys *k, uint32_t i)
 	for (;;) {
 		const struct sim_fd *best = NULL;
 
-		for (uint32_t j = 0; j < SIM_FDS; j++) {
+		for (uint32_t j = 0; j < k->slots; j++) {
 			const struct sim_fd *f = &k->fd[j];
 
 			if ((f->type == SIM_LISTENER || f->type == SIM_DGRAM) && f->order > last &&
@@ -342,14 +342,15 @@ int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 	int r = c->fail_shut ? c->fail_shut : sim_fault(k, SIM_CALL_SHUTDOWN);
 
 	c->fail_shut = 0;
-	if (r < 0)
+	if (r < 0) {
+		/* It only fails when the connection is gone. */
 		c->is_spoilt = true;
-	else if (c->is_rst)
-		r = -ENOTCONN;
-	else if (c->is_shut)
+		sim_rst(k, c);
+	}
+	if (c->is_rst)
+		return -ENOTCONN;
+	if (c->is_shut)
 		sb_found("kernel: shutdown twice on descriptor %d", fd);
-	if (r < 0)
-		return r;
 	c->is_shut = true;
 	sim_progress(k);
 	sim_wake(k, fd);

@@ -132,7 +132,7 @@ struct sb_sys {
 	uint32_t idle_waits, waits;
 	struct sim_fd fd[SIM_FDS];
 	uint32_t used[SIM_FDS]; /* how often each slot was used: survives closing */
-	uint32_t fds, fds_max, orders;
+	uint32_t fds, fds_max, orders, slots; /* slots: below it are all that were ever used */
 	bool is_reversed;       /* epoll reports the latest registration first */
 	uint32_t events_max;    /* epoll reports no more at a time; 0: as many as asked for */
 	struct sim_conn conn[SIM_CONNS];

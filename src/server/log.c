@@ -237,11 +237,13 @@ void sb_log_flush(struct sb_log *log, struct sb_sys *sys)
 
 		if (r == -EINTR)
 			continue;
-		if (r <= 0) {
-			/* Nobody will ever read it again: there is no log from here on. */
-			if (r != -EAGAIN)
-				log->fd = -1;
+		if (r == -EAGAIN)
 			break;
+		if (r <= 0) {
+			/* Nobody will ever read it again: there is no log from here on, and nothing waits to be read. */
+			log->fd = -1;
+			log->waiting = 0;
+			return;
 		}
 		done += (size_t)r;
 	}

@@ -46,7 +46,8 @@ def test_ncat(serve, io, data):
 @needs('ncat')
 def test_ncat_over_udp(serve, io):
     server = serve('ECHO', '--io', io, via='udp')
-    with subprocess.Popen(['ncat', '-u', *host_and_port(server)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ncat:
+    argv = ['ncat', '-u', *host_and_port(server)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as ncat:
         ncat.stdin.write(b'hello\n')
         ncat.stdin.flush()
         assert ncat.stdout.readline() == b'hello\n'
