@@ -129,8 +129,8 @@ static void note_reason(struct run *r, struct sim_conn *c, uint8_t reason)
 	if (p->reason == reason)
 		return;
 	if (p->reason != SB_WHY_NONE)
-		sb_found("%s: connection %u: its reason was %s, and is %s now", r->backend, number(r, c), why(p->reason),
-			 why(reason));
+		sb_found("%s: connection %u: its reason was %s, and is %s now", r->backend, number(r, c),
+			 why(p->reason), why(reason));
 	p->reason = reason;
 	if (r->model[p->listener].service != MODEL_SOURCE)
 		advance(r, c, p);
@@ -214,15 +214,15 @@ static void check_unread(const struct run *r, const struct sim_conn *c, const st
 		return;
 	if (m->service == MODEL_ECHO && (s->leg.whole > 0 || c->window == 0))
 		return;
-	sb_found("%s: connection %u: does not read what is there: %u of %u bytes, %s", r->backend, number(r, c), c->in_n,
-		 c->sent_n, c->is_fin ? "and the end" : "more to come");
+	sb_found("%s: connection %u: does not read what is there: %u of %u bytes, %s", r->backend, number(r, c),
+		 c->in_n, c->sent_n, c->is_fin ? "and the end" : "more to come");
 }
 
 static void check_unsent(const struct run *r, const struct sim_conn *c, const struct sb_session *s)
 {
 	if (s->leg.is_sending && c->window > 0 && !c->is_rst)
-		sb_found("%s: connection %u: does not send, though there is room for %llu bytes", r->backend, number(r, c),
-			 (unsigned long long)c->window);
+		sb_found("%s: connection %u: does not send, though there is room for %llu bytes", r->backend,
+			 number(r, c), (unsigned long long)c->window);
 }
 
 void oracle_rest(struct run *r)

@@ -7,7 +7,7 @@
  * - ECHO sends back whole messages, in order, and nothing else; a SOURCE sends what it is made of
  * - the reason of a close was possible, and no timeout is early or late
  * - a connection reads no further while it has something to send
- * - a datagram is answered once at most, with no more than it was, to where it came from, and never to a forger's victim
+ * - a datagram is answered once at most, with no more than it was, to its source, and never to a forger's victim
  * - what a connection took it gives back: descriptor, slot, buffer, timer, place in its address's count
  */
 #ifndef SB_FUZZ_ORACLE_H
@@ -57,7 +57,8 @@ void model_read(struct model *m, const char *listen);
 /* To be called by the kernel: see sys_sim.h. */
 void oracle_on_recv(struct sb_sys *k, struct sim_conn *c);
 void oracle_on_close(struct sb_sys *k, struct sim_conn *c);
-void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to, struct sb_slice bytes);
+void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to,
+		     struct sb_slice bytes);
 
 /* After every turn: reasons that have just come up. */
 void oracle_turn(struct run *r);

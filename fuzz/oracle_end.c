@@ -21,11 +21,11 @@ static void check_echo(const struct run *r, uint32_t i)
 			 (unsigned long long)c->out_n, p->whole);
 	for (uint32_t at = 0; at < c->out_n; at++)
 		if (c->out[at] != c->sent[at])
-			sb_found("%s: connection %u: byte %u came back as %02x, not %02x", r->backend, i, at, c->out[at],
-				 c->sent[at]);
+			sb_found("%s: connection %u: byte %u came back as %02x, not %02x", r->backend, i, at,
+				 c->out[at], c->sent[at]);
 	if (p->is_served && p->in != p->out + p->dropped + p->unsent)
-		sb_found("%s: connection %u: of %llu bytes in, %llu went out, %u were dropped, %u were left", r->backend, i,
-			 (unsigned long long)p->in, (unsigned long long)p->out, p->dropped, p->unsent);
+		sb_found("%s: connection %u: of %llu bytes in, %llu went out, %u were dropped, %u were left",
+			 r->backend, i, (unsigned long long)p->in, (unsigned long long)p->out, p->dropped, p->unsent);
 }
 
 /* RFC 864: line i begins with character i of the ring. */
@@ -50,11 +50,12 @@ static void check_source(const struct run *r, uint32_t i)
 		uint8_t want = r->model[r->peer[i].listener].is_chargen ? chargen_at(at) : whole[at];
 
 		if (c->out[at] != want)
-			sb_found("%s: connection %u: byte %u of the source is %02x, not %02x", r->backend, i, at, c->out[at],
-				 want);
+			sb_found("%s: connection %u: byte %u of the source is %02x, not %02x", r->backend, i, at,
+				 c->out[at], want);
 	}
 	if (c->out_n > r->limit[SB_LIMIT_BYTES])
-		sb_found("%s: connection %u: %llu bytes, more than max-bytes", r->backend, i, (unsigned long long)c->out_n);
+		sb_found("%s: connection %u: %llu bytes, more than max-bytes", r->backend, i,
+			 (unsigned long long)c->out_n);
 }
 
 /* What a reason promises about the bytes. */
@@ -98,7 +99,8 @@ void oracle_end(struct run *r)
 		else if (m->service == MODEL_SOURCE)
 			check_source(r, i);
 		else if (c->out_n)
-			sb_found("%s: connection %u: DISCARD sent %llu bytes", r->backend, i, (unsigned long long)c->out_n);
+			sb_found("%s: connection %u: DISCARD sent %llu bytes", r->backend, i,
+				 (unsigned long long)c->out_n);
 		check_reason(r, i);
 	}
 }
@@ -194,7 +196,8 @@ void oracle_leaks(const struct run *r)
 	if (srv->timers.n)
 		sb_found("%s: %u timers are left set", r->backend, srv->timers.n);
 	if (srv->count[SB_COUNT_OPEN])
-		sb_found("%s: counts %llu connections as open", r->backend, (unsigned long long)srv->count[SB_COUNT_OPEN]);
+		sb_found("%s: counts %llu connections as open", r->backend,
+			 (unsigned long long)srv->count[SB_COUNT_OPEN]);
 	if (srv->io.is_held)
 		sb_found("%s: reading is still held back, though all memory is there", r->backend);
 	for (uint32_t i = 0; i < srv->perip.size; i++)
@@ -214,12 +217,12 @@ static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, 
 		sb_found("backends differ: connection %u: %s sent %llu bytes, %s %llu", i, a->backend,
 			 (unsigned long long)x->out_n, b->backend, (unsigned long long)y->out_n);
 	if (!is_prefix && x->in_n != y->in_n)
-		sb_found("backends differ: connection %u: %s received %u bytes, %s %u", i, a->backend, x->in_n, b->backend,
-			 y->in_n);
+		sb_found("backends differ: connection %u: %s received %u bytes, %s %u", i, a->backend, x->in_n,
+			 b->backend, y->in_n);
 	for (uint32_t at = 0; memcmp(x->out, y->out, n) != 0 && at < n; at++)
 		if (x->out[at] != y->out[at])
-			sb_found("backends differ: connection %u: byte %u is %02x with %s, %02x with %s", i, at, x->out[at],
-				 a->backend, y->out[at], b->backend);
+			sb_found("backends differ: connection %u: byte %u is %02x with %s, %02x with %s", i, at,
+				 x->out[at], a->backend, y->out[at], b->backend);
 }
 
 /* A failure of one connection's may be another's luck, where they share a limit. */
@@ -233,7 +236,7 @@ static bool is_any_spoilt(const struct run *a, const struct run *b)
 
 void oracle_compare(const struct run *a, const struct run *b)
 {
-	bool is_all_spoilt = a->is_alone && is_any_spoilt(a, b);
+	bool is_all_spoilt = (a->is_alone && is_any_spoilt(a, b)) || (a->has_lacked_memory && a->has_stopped);
 	uint32_t n = a->k->conns < b->k->conns ? a->k->conns : b->k->conns;
 
 	if (!is_all_spoilt && a->k->conns != b->k->conns)

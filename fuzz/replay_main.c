@@ -38,7 +38,8 @@ static const char *running = "";
 /* Whatever ends the process, the file that did it is named. */
 static void say_running(void)
 {
-	if (running[0] && (write(2, "input: ", 7) < 0 || write(2, running, strlen(running)) < 0 || write(2, "\n", 1) < 0))
+	if (running[0] &&
+	    (write(2, "input: ", 7) < 0 || write(2, running, strlen(running)) < 0 || write(2, "\n", 1) < 0))
 		return;
 	running = "";
 }
@@ -155,7 +156,8 @@ static int bench(const struct inputs *in, unsigned long rounds)
 			run(&in->v[i]);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
-	printf("%zu inputs, %lu rounds: %.0f executions a second\n", in->n, rounds, (double)in->n * (double)rounds / seconds);
+	printf("%zu inputs, %lu rounds: %.0f executions a second\n", in->n, rounds,
+	       (double)in->n * (double)rounds / seconds);
 	return 0;
 }
 

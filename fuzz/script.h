@@ -41,9 +41,9 @@ enum sbs_kind {
 
 struct sbs_event {
 	enum sbs_kind kind;
-	uint8_t letter;  /* what followed the backslash; for RUN it may be any */
-	uint8_t arg[2];  /* as written */
-	uint32_t v;      /* of the last argument; for SELECT the connection */
+	uint8_t letter;   /* what followed the backslash; for RUN it may be any */
+	uint8_t arg[2];   /* as written */
+	uint32_t v;       /* of the last argument; for SELECT the connection */
 	const uint8_t *p; /* where the event is written, n bytes */
 	size_t n;
 };

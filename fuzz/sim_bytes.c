@@ -139,7 +139,8 @@ static void keep_out(struct sim_conn *c, const struct sb_slice *iov, int iov_n, 
 		size_t some = iov[i].n < n ? iov[i].n : n;
 
 		if (c->out_n < SIM_OUT_MAX)
-			memcpy(c->out + c->out_n, iov[i].p, some < SIM_OUT_MAX - c->out_n ? some : (size_t)(SIM_OUT_MAX - c->out_n));
+			memcpy(c->out + c->out_n, iov[i].p,
+			       some < SIM_OUT_MAX - c->out_n ? some : (size_t)(SIM_OUT_MAX - c->out_n));
 		c->out_n += some;
 		n -= some;
 	}
@@ -238,7 +239,8 @@ long sb_sys_recvfrom(struct sb_sys *k, int fd, void *p, size_t n, struct sb_addr
 	return d->extra ? (long)(n + d->extra) : (long)d->n;
 }
 
-long sb_sys_sendto(struct sb_sys *k, int fd, struct sb_slice bytes, const struct sb_addr *dst, const struct sb_addr *src)
+long sb_sys_sendto(struct sb_sys *k, int fd, struct sb_slice bytes, const struct sb_addr *dst,
+		   const struct sb_addr *src)
 {
 	const struct sim_fd *f = sim_get(k, fd, "sendto");
 	struct sim_conn *c = &k->conn[k->last.conn];

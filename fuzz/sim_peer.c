@@ -48,7 +48,10 @@ void sim_send(struct sb_sys *k, struct sim_conn *c, const uint8_t *p, size_t n)
 static void cut_dgram(struct sb_sys *k, struct sim_conn *c)
 {
 	const struct sim_fd *f = &k->fd[(uint32_t)c->listener_fd % SIM_FDS];
-	struct sim_dgram d = {.conn = (uint32_t)(c - k->conn), .from = c->dgram_from, .fd = c->listener_fd, .src = c->addr};
+	struct sim_dgram d = {.conn = (uint32_t)(c - k->conn),
+			      .from = c->dgram_from,
+			      .fd = c->listener_fd,
+			      .src = c->addr};
 
 	d.n = c->sent_n - c->dgram_from;
 	d.dst = f->addr;

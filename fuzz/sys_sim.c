@@ -56,9 +56,9 @@ enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
 const char *sim_call_name(enum sim_call call)
 {
 	static const char *const names[SIM_CALLS + 1] = {
-		"socket",   "bind",	"listen",     "accept",	    "sockname",	 "shutdown", "setopt", "getopt",
-		"recv",	    "send",	"recvfrom",   "sendto",	    "wait",	 "epoll_open", "epoll_add", "epoll_mod",
-		"log_write", "spare_fd", "wake_open", "wake_clear", "random",	 "nothing",
+		"socket",    "bind",     "listen",    "accept",     "sockname", "shutdown",   "setopt",    "getopt",
+		"recv",      "send",     "recvfrom",  "sendto",     "wait",     "epoll_open", "epoll_add", "epoll_mod",
+		"log_write", "spare_fd", "wake_open", "wake_clear", "random",   "nothing",
 	};
 
 	return names[call];
@@ -430,7 +430,8 @@ int sb_sys_setopt(struct sb_sys *k, int fd, int level, int name, const void *val
 		sb_found("kernel: setsockopt %d, %d is not an option that may be set", level, name);
 	if (n != (row->kind == SB_OPT_LINGER ? sizeof(struct linger) : sizeof(int)))
 		sb_found("kernel: setsockopt %s with %zu bytes", row->name, n);
-	memcpy(&v, row->kind == SB_OPT_LINGER ? (const char *)value + offsetof(struct linger, l_linger) : value, sizeof(v));
+	memcpy(&v, row->kind == SB_OPT_LINGER ? (const char *)value + offsetof(struct linger, l_linger) : value,
+	       sizeof(v));
 	if (row->kind != SB_OPT_LINGER && (v < row->min || v > row->max))
 		sb_found("kernel: setsockopt %s=%d is out of its range", row->name, v);
 	r = sim_fault(k, SIM_CALL_SETOPT);

@@ -29,12 +29,12 @@
 
 enum {
 	SIM_FDS = 64,
-	SIM_CONNS = 24,            /* connections and datagram peers of one run, all together */
-	SIM_SENT_MAX = 16 * 1024,  /* bytes a peer sends */
-	SIM_OUT_MAX = 32 * 1024,   /* bytes of what it is sent that are kept */
-	SIM_CUTS_MAX = 256,        /* segments of a connection */
-	SIM_DGRAMS = 128,          /* datagrams under way */
-	SIM_IDLE_WAITS = 64,       /* waits in a row in which nothing is done: a busy loop */
+	SIM_CONNS = 24,           /* connections and datagram peers of one run, all together */
+	SIM_SENT_MAX = 16 * 1024, /* bytes a peer sends */
+	SIM_OUT_MAX = 32 * 1024,  /* bytes of what it is sent that are kept */
+	SIM_CUTS_MAX = 256,       /* segments of a connection */
+	SIM_DGRAMS = 128,         /* datagrams under way */
+	SIM_IDLE_WAITS = 64,      /* waits in a row in which nothing is done: a busy loop */
 	SIM_LOG_FD = 2,
 };
 
@@ -77,7 +77,7 @@ struct sim_fd {
 	bool is_stream;
 	int fd; /* its number; slot + SIM_FDS * how often the slot was used */
 	struct sb_addr addr;
-	uint32_t conn; /* STREAM: index + 1 */
+	uint32_t conn;  /* STREAM: index + 1 */
 	uint32_t posts; /* WAKE */
 	bool has_dst;
 	struct sim_opt opts[8];
@@ -96,23 +96,24 @@ struct sim_conn {
 	uint32_t sent_n, in_n; /* what the peer has sent, and what the server has read of it; between them … */
 	uint32_t here_n;       /* … what has arrived: one segment at a time, the next when that is read */
 	uint64_t out_n;
-	struct sb_addr addr; /* the peer's */
-	int listener_fd, fd; /* fd: -1 until accepted and after close */
+	struct sb_addr addr;                   /* the peer's */
+	int listener_fd, fd;                   /* fd: -1 until accepted and after close */
 	bool is_dgram, is_accepted, is_closed; /* closed by the server */
-	bool is_fin, is_fin_apart, is_fin_here, is_fin_seen; /* the peer's: sent, as a segment of its own, arrived, read */
+	bool is_fin, is_fin_apart, is_fin_here,
+		is_fin_seen;           /* the peer's: sent, as a segment of its own, arrived, read */
 	bool is_gone, is_rst, is_shut; /* the peer has closed both ways; has reset; the server's FIN is out */
-	bool is_joined; /* segments arrive together */
+	bool is_joined;                /* segments arrive together */
 	bool wants_room, is_late_in, is_late_out, is_linger0;
-	int err;                     /* what the kernel will say next */
-	uint64_t window;             /* bytes that a send still takes */
-	uint16_t cut[SIM_CUTS_MAX];  /* ends of segments */
+	int err;                    /* what the kernel will say next */
+	uint64_t window;            /* bytes that a send still takes */
+	uint16_t cut[SIM_CUTS_MAX]; /* ends of segments */
 	uint32_t cuts, cut_at;
-	uint32_t dgram_from;         /* of the datagram being written */
+	uint32_t dgram_from; /* of the datagram being written */
 	/* hung on its next calls */
 	uint32_t eintr_in, again_in, eintr_out, again_out, short_out;
 	int fail_in, fail_out, fail_shut;
-	bool is_spoilt;              /* a failure was made up: it may end another way */
-	enum sim_end end;            /* how the server closed */
+	bool is_spoilt;                         /* a failure was made up: it may end another way */
+	enum sim_end end;                       /* how the server closed */
 	uint64_t opened, active, in_at, out_at; /* when: accepted; the last byte either way, in, out */
 	uint32_t recvs, sends;
 	void *user;
@@ -131,15 +132,15 @@ struct sb_sys {
 	bool is_idle;        /* the server waits, and nothing will come before until */
 	uint32_t idle_waits, waits;
 	struct sim_fd fd[SIM_FDS];
-	uint32_t used[SIM_FDS]; /* how often each slot was used: survives closing */
+	uint32_t used[SIM_FDS];               /* how often each slot was used: survives closing */
 	uint32_t fds, fds_max, orders, slots; /* slots: below it are all that were ever used */
-	bool is_reversed;       /* epoll reports the latest registration first */
-	uint32_t events_max;    /* epoll reports no more at a time; 0: as many as asked for */
+	bool is_reversed;                     /* epoll reports the latest registration first */
+	uint32_t events_max;                  /* epoll reports no more at a time; 0: as many as asked for */
 	struct sim_conn conn[SIM_CONNS];
 	uint32_t conns;
 	struct sim_dgram dgram[SIM_DGRAMS], last; /* under way, in order; the last one received */
 	uint32_t dgrams;
-	int fail[SIM_CALLS];    /* -errno of the next such call, 0 for none */
+	int fail[SIM_CALLS];      /* -errno of the next such call, 0 for none */
 	uint32_t calls, sweep_at; /* fallible calls made; the one that fails, 0 for none */
 	uint32_t sweep_nth;       /* with which of its errnos */
 	enum sim_call sweep_hit;  /* SIM_CALLS until then */
@@ -154,7 +155,8 @@ struct sb_sys {
 	/* What a target wants to know. Each may be NULL. */
 	void (*on_recv)(struct sb_sys *k, struct sim_conn *c);
 	void (*on_close)(struct sb_sys *k, struct sim_conn *c);
-	void (*on_reply)(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to, struct sb_slice bytes);
+	void (*on_reply)(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to,
+			 struct sb_slice bytes);
 	void *user;
 };
 
