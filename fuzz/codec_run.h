@@ -233,11 +233,10 @@ static void expect_sticky(struct run *r, int err, uint64_t offset)
 static void feed_nothing(struct run *r)
 {
 	struct sb_slice in = sb_slice(NULL, 0);
-	size_t held = sb_decoder_held(&r->d);
+	size_t held = r->d.held;
 	struct sb_frame out;
 
-	if (sb_decoder_next(&r->d, &in, &out, 1) != 0 || sb_decoder_held(&r->d) != held ||
-	    sb_decoder_offset(&r->d) != r->wire)
+	if (sb_decoder_next(&r->d, &in, &out, 1) != 0 || r->d.held != held || r->d.scan.base != r->wire)
 		break_promise(r, "an empty piece changes nothing");
 }
 
@@ -255,10 +254,10 @@ static int feed(struct run *r)
 			break_promise(r, "at most so many frames as were asked for, from the front of the piece");
 		for (int i = 0; i < found && !r->differs; i++)
 			take_frame(r, &out[i], piece, in.n);
-		if (r->to - in.n - r->wire != sb_decoder_held(&r->d))
+		if (r->to - in.n - r->wire != r->d.held)
 			break_promise(r, "what is taken from a piece and is no frame yet is held");
 	}
-	note((uint64_t)(int64_t)found + sb_decoder_held(&r->d));
+	note((uint64_t)(int64_t)found + r->d.held);
 	if (found == 0 && in.n > 0)
 		break_promise(r, "need more: the piece is used up");
 	if (!r->differs && found < 0)
@@ -298,7 +297,7 @@ static void decode_pieces(struct run *r, const struct plan *plan)
 	if (sb_decoder_setup(&r->d, &subject->f, open_hold(size), size) < 0)
 		sb_found("no decoder for frame=%s", subject->text);
 	for (size_t i = 0; goes_on && i <= plan->cuts_n; i++) {
-		if (plan->has_empties)
+		if (plan->has_empties && (i + whole.offset) % 4 == 0)
 			feed_nothing(r);
 		r->to = i < plan->cuts_n ? plan->cuts[i] : input.n;
 		goes_on = feed(r);

@@ -52,6 +52,9 @@ void oracle_on_recv(struct sb_sys *k, struct sim_conn *c)
 	struct peer *p = &((struct run *)k->user)->peer[number(r, c)];
 	const struct model *m = &r->model[p->listener];
 
+	if (c->is_shut && r->limit[SB_LIMIT_DRAIN_BYTES] && c->in_n - c->shut_in_n > r->limit[SB_LIMIT_DRAIN_BYTES])
+		sb_found("%s: connection %u: drains on after %u bytes, more than drain-bytes", r->backend, number(r, c),
+			 c->in_n - c->shut_in_n);
 	if (m->service == MODEL_SOURCE || c->is_shut || c->is_rst)
 		return;
 	advance(r, c, p);
@@ -227,6 +230,8 @@ static void check_unsent(const struct run *r, const struct sim_conn *c, const st
 
 void oracle_rest(struct run *r)
 {
+	if (r->k->dgrams > 0 && sim_count(r->k, SIM_DGRAM) > 0)
+		sb_found("%s: %u datagrams are not received", r->backend, r->k->dgrams);
 	for (uint32_t i = 0; i < r->k->conns; i++) {
 		const struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = conn_of(r, c->fd);
@@ -236,5 +241,8 @@ void oracle_rest(struct run *r)
 		check_deadlines(r, c, &conn->session);
 		check_unread(r, c, &conn->session);
 		check_unsent(r, c, &conn->session);
+		if (conn->session.state == SB_STATE_DRAIN && conn->session.leg.n > 0)
+			sb_found("%s: connection %u: holds %u bytes, though it only drains", r->backend, i,
+				 conn->session.leg.n);
 	}
 }

@@ -164,10 +164,12 @@ static void knob(struct play *p, const struct sbs_event *e)
 			c->is_joined = e->v & 1;
 		break;
 	case 'w':
-		if (c && e->v < c->window)
+		if (c && e->v < c->window) {
 			c->window = e->v;
-		else if (c)
+			c->wants_room = true;
+		} else if (c) {
 			sim_drain(k, c, e->v - c->window);
+		}
 		break;
 	case 'a':
 		p->address = e->v;
@@ -358,7 +360,7 @@ static const char *greeting(const struct model *m)
 		const char *text;
 		size_t n;
 	} known[] = {
-		{&ref_line, "\n", 1},     {&ref_crlf, "\r\n", 2},  {&ref_netstring, "1:x,", 4},
+		{&ref_raw, "hello", 5}, {&ref_line, "\n", 1},     {&ref_crlf, "\r\n", 2},  {&ref_netstring, "1:x,", 4},
 		{&ref_fixed, "xxxxx", 5}, {&ref_varint, "\1x", 2},
 	};
 

@@ -352,6 +352,7 @@ int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 	if (c->is_shut)
 		sb_found("kernel: shutdown twice on descriptor %d", fd);
 	c->is_shut = true;
+	c->shut_in_n = c->in_n;
 	sim_progress(k);
 	sim_wake(k, fd);
 	return 0;

@@ -108,6 +108,7 @@ struct sim_conn {
 	uint64_t window;            /* bytes that a send still takes */
 	uint16_t cut[SIM_CUTS_MAX]; /* ends of segments */
 	uint32_t cuts, cut_at;
+	uint32_t shut_in_n; /* in_n when the server's FIN went out */
 	uint32_t dgram_from; /* of the datagram being written */
 	/* hung on its next calls */
 	uint32_t eintr_in, again_in, eintr_out, again_out, short_out;

@@ -95,10 +95,12 @@ SB_API long sb_decoder_size(const char *framing, struct sb_fault *fault);
 SB_API int sb_decoder_init(struct sb_decoder **d, void *mem, size_t size, const char *framing, struct sb_fault *fault);
 
 /* Takes bytes from the front of *in and finds up to cap messages.
- * > 0: so many messages are in out[]; *in has moved past them. 0: *in is used up and the next message
+ * > 0: so many messages are in out[]; *in has moved past them, and maybe past the beginning of the next
+ * one, which is then held. 0: *in is used up and the next message
  * is not whole yet. < 0: the stream is broken at sb_decoder_offset(): SB_E_TOO_LARGE, SB_E_BAD_LENGTH,
- * SB_E_OVERLONG, SB_E_BAD_DELIMITER; every later call says the same. Messages before the break are
- * delivered first. However the input is cut, the messages, the error and its offset are the same. */
+ * SB_E_OVERLONG, SB_E_BAD_DELIMITER; every later call says the same and takes
+ * nothing. *in stands at the byte that broke it, when this is the call that found it. Messages before the
+ * break are delivered first. However the input is cut, the messages, the error and its offset are the same. */
 SB_API int sb_decoder_next(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int cap);
 
 /* Says that the stream has ended: 0, or SB_E_TRUNCATED when bytes of an unfinished message are left,

@@ -37,6 +37,7 @@ struct sb_framing {
 		struct {
 			uint8_t offset, width, big_endian, strip;
 			int32_t adjust;
+			uint64_t least, most; /* the values of the length that make a frame */
 		} len;
 	};
 };
@@ -56,6 +57,9 @@ enum sb_codec_flags {
 	SB_CODEC_UNFRAMED = 2,    /* frames are whatever arrived: raw */
 };
 
+/* sb_decoder_next, for an unbroken stream, in->n > 0 and cap > 0. */
+typedef int sb_decoder_feed(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int cap);
+
 struct sb_codec {
 	const char *name;   /* as in frame=NAME */
 	const char *preset; /* arguments this row stands for ("0,4,be,0,4"), or "" when the line gives them */
@@ -74,10 +78,8 @@ struct sb_codec_ops {
 	/* See sb_framing_scan. Sees only cap > 0, an unbroken scan, n > s->seen and n >= s->need. */
 	int (*scan)(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		    int cap);
-	/* NULL, or for frames whose size is not known: given n more bytes, how many of them to add before the next
-	 * scan, which has to look at the last of them; s->seen moves over the others. Who has to copy bytes
-	 * to keep a frame together copies no more than its own, and none is looked at twice. */
-	size_t (*ahead)(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n);
+	/* NULL, or what sb_decoder_next does, compiled for this codec, or for these arguments: see codec/feed.h. */
+	sb_decoder_feed *(*feed)(const struct sb_framing *f);
 	/* See sb_framing_encode. *out is zero-filled. What max bounds is the codec's to say, so it checks. */
 	int (*encode)(const struct sb_framing *f, struct sb_slice payload, struct sb_wrap *out);
 };

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: MIT
  *
  * Joins split frames. With the beginning of a frame held, what the frame still needs is copied behind it; where
- * neither its size is known nor its codec can look ahead, a piece as large as what is held, so that a frame is never
- * copied more than twice. Everything else is looked at where the caller has it, until a frame is there in part: that
+ * its size is not known, a piece as large as what is held, so that a frame is never copied more than twice. Everything
+ * else is looked at where the caller has it, until a frame is there in part: that
  * part is then held.
  *
  * All of this happens in one call, so the frame that was joined may still lie in hold, waiting to be read, when
  * the next beginning comes. That one is put beside it, which is what `at` is for.
+ *
+ * A codec may have the same compiled for itself (codec/feed.h), for the cases that are common; what is here takes any
+ * codec and any case, and goes on where that one stops.
  */
 #include "codec/decoder.h"
 
 #include <assert.h>
 
 enum { PIECE_MIN = 64 }; /* bytes worth a copy at once when the size of the frame is not known */
+
+static int feed_any(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int cap)
+{
+	return sb_decoder_rest(d, in, out, 0, cap, 0);
+}
 
 size_t sb_decoder_hold_size(const struct sb_framing *f)
 {
@@ -24,6 +32,7 @@ int sb_decoder_setup(struct sb_decoder *d, const struct sb_framing *f, uint8_t *
 	if (hold_size < sb_decoder_hold_size(f))
 		return SB_E_NO_SPACE;
 	*d = (struct sb_decoder){.framing = *f, .hold = hold, .hold_size = hold_size};
+	d->feed = f->codec->ops->feed ? f->codec->ops->feed(f) : feed_any;
 	return 0;
 }
 
@@ -46,6 +55,12 @@ static inline void keep(struct sb_decoder *d, struct sb_slice *in, size_t n)
 	skip(in, n);
 }
 
+void sb_decoder_make_room(struct sb_decoder *d)
+{
+	memmove(d->hold, d->hold + d->at, d->held);
+	d->at = 0;
+}
+
 /* Adds n bytes of *in to the frame that is held. 1: it is whole, in hold from at on; else as sb_decoder_next. */
 static inline int join_piece(struct sb_decoder *d, struct sb_slice *in, size_t n, struct sb_frame *out)
 {
@@ -54,10 +69,8 @@ static inline int join_piece(struct sb_decoder *d, struct sb_slice *in, size_t n
 	int r;
 
 	assert(n <= d->hold_size - d->held); /* else a codec wants more than its largest frame */
-	if (n > d->hold_size - d->at - d->held) {
-		memmove(d->hold, d->hold + d->at, d->held);
-		d->at = 0;
-	}
+	if (n > d->hold_size - d->at - d->held)
+		sb_decoder_make_room(d);
 	keep(d, in, n);
 	if (d->held < d->scan.need)
 		return 0;
@@ -73,15 +86,12 @@ static inline int join_piece(struct sb_decoder *d, struct sb_slice *in, size_t n
 }
 
 /* How many of n more bytes to add to the frame that is held. */
-static size_t piece_size(struct sb_decoder *d, const uint8_t *p, size_t n)
+static size_t piece_size(const struct sb_decoder *d, size_t n)
 {
-	const struct sb_codec_ops *ops = d->framing.codec->ops;
 	size_t room = d->hold_size - d->held, want = d->held < PIECE_MIN ? PIECE_MIN : d->held;
 
 	if (d->scan.need)
 		want = d->scan.need - d->held;
-	else if (ops->ahead)
-		return ops->ahead(&d->framing, &d->scan, p, n);
 	want = want < room ? want : room;
 	return want < n ? want : n;
 }
@@ -92,7 +102,7 @@ static int join(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out)
 	int r = 0;
 
 	while (r == 0 && in->n > 0)
-		r = join_piece(d, in, piece_size(d, in->p, in->n), out);
+		r = join_piece(d, in, piece_size(d, in->n), out);
 	return r;
 }
 
@@ -110,10 +120,8 @@ static void hold(struct sb_decoder *d, struct sb_slice *in, size_t joined)
 }
 
 /* Finds frames in *in, behind the k that were joined. */
-static int find(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int k, int cap)
+static int find(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int k, int cap, size_t joined)
 {
-	size_t joined = k ? out->wire : 0;
-
 	while (k < cap && in->n > 0) {
 		uint64_t start = d->scan.base;
 		int r = 0;
@@ -136,19 +144,33 @@ static int find(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out,
 	return k;
 }
 
-/* Fed byte by byte, saving registers is most of what a call costs: so these two are apart, and each saves its own few.
+/* Fed byte by byte, saving registers is most of what a call costs: so this is apart, and saves its own few.
  * And with nothing to work out about sizes, a byte need not wait for the sum that the one before it has stored. */
 static __attribute__((noinline)) int next_byte(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out)
 {
 	return join_piece(d, in, 1, out);
 }
 
-static __attribute__((noinline)) int next_bytes(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out,
-						int cap)
+int sb_decoder_keep(struct sb_decoder *d, struct sb_slice *in)
 {
-	int r = d->held ? join(d, in, out) : 0;
+	assert(in->n <= d->hold_size - d->held); /* else a codec wants more than its largest frame */
+	if (in->n > d->hold_size - d->at - d->held)
+		sb_decoder_make_room(d);
+	keep(d, in, in->n);
+	return 0;
+}
 
-	return r < 0 || d->held ? r : find(d, in, out, r, cap);
+int sb_decoder_rest(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int k, int cap, size_t joined)
+{
+	if (d->held) {
+		int r = join(d, in, out);
+
+		if (r < 0 || d->held)
+			return r;
+		k = r;
+		joined = out->wire;
+	}
+	return find(d, in, out, k, cap, joined);
 }
 
 int sb_decoder_next(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int cap)
@@ -157,7 +179,7 @@ int sb_decoder_next(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *
 		return d->scan.err;
 	if (in->n == 0 || cap <= 0)
 		return 0;
-	return in->n == 1 && d->held ? next_byte(d, in, out) : next_bytes(d, in, out, cap);
+	return in->n == 1 && d->held ? next_byte(d, in, out) : d->feed(d, in, out, cap);
 }
 
 int sb_decoder_end(struct sb_decoder *d)

@@ -18,14 +18,10 @@
  * length falls into the payload must be right already, else BAD_PAYLOAD.
  */
 #include "codec/args.h"
+#include "codec/feed.h"
 #include "codec/scan.h"
 
 enum { OFFSET_MAX = 64, ADJUST_MAX = 65536, STRIP_MAX = 72 };
-
-/* The values of the length field that make a frame: from least to most. */
-struct span {
-	uint64_t least, most;
-};
 
 static uint64_t all_ones(uint32_t bytes)
 {
@@ -35,14 +31,6 @@ static uint64_t all_ones(uint32_t bytes)
 static inline uint32_t header_size(const struct sb_framing *f)
 {
 	return (uint32_t)f->len.offset + f->len.width;
-}
-
-static inline struct span span_of(const struct sb_framing *f)
-{
-	int64_t header = header_size(f), strip = f->len.strip, adjust = f->len.adjust;
-	int64_t least = (strip > header ? strip - header : 0) - adjust, most = (int64_t)f->max - adjust;
-
-	return (struct span){.least = least > 0 ? (uint64_t)least : 0, .most = (uint64_t)most};
 }
 
 /* ---- the field as a whole ---- */
@@ -86,33 +74,32 @@ static inline uint64_t load(const uint8_t *p, uint32_t width, bool big_endian)
 	return big_endian ? load_be(p, width) : load_le(p, width);
 }
 
-static inline bool is_good(struct span span, uint64_t value)
+static inline bool is_good(const struct sb_framing *f, uint64_t value)
 {
-	return (value >= span.least) & (value <= span.most);
+	return (value >= f->len.least) & (value <= f->len.most);
 }
 
 /* ---- a field that is here in part, or wrong ---- */
 
-/* Given the first got bytes of the field: TOO_LARGE or BAD_LENGTH when no value in span begins so, else 0. */
+/* Given the first got bytes of the field: TOO_LARGE or BAD_LENGTH when no good value begins so, else 0. */
 static int judge(const struct sb_framing *f, uint64_t acc, uint32_t got)
 {
-	struct span span = span_of(f);
 	uint32_t left = f->len.width - got;
 	uint64_t least = f->len.big_endian ? acc << 8 * left : acc, best;
 
-	if (least > span.most)
+	if (least > f->len.most)
 		return SB_E_TOO_LARGE;
-	if (least >= span.least)
+	if (least >= f->len.least)
 		return 0;
 	if (left == 0)
 		return SB_E_BAD_LENGTH;
 	if (f->len.big_endian)
-		return (least | all_ones(left)) < span.least ? SB_E_BAD_LENGTH : 0;
-	/* The smallest value from span.least on whose low bytes are acc. */
-	best = (span.least & ~all_ones(got)) | acc;
-	if (best < span.least)
+		return (least | all_ones(left)) < f->len.least ? SB_E_BAD_LENGTH : 0;
+	/* The smallest value from f->len.least on whose low bytes are acc. */
+	best = (f->len.least & ~all_ones(got)) | acc;
+	if (best < f->len.least)
 		best += all_ones(got) + 1;
-	return best > span.most || best > all_ones(f->len.width) ? SB_E_BAD_LENGTH : 0;
+	return best > f->len.most || best > all_ones(f->len.width) ? SB_E_BAD_LENGTH : 0;
 }
 
 /* Reads the field, from the byte at s->seen on. 1: s->acc is its value, and it is good. */
@@ -122,7 +109,7 @@ static int read_field(const struct sb_framing *f, struct sb_scan *s, const uint8
 
 	if (s->seen == 0 && n >= header) {
 		s->acc = load(p + f->len.offset, f->len.width, f->len.big_endian);
-		if (is_good(span_of(f), s->acc))
+		if (is_good(f, s->acc))
 			return 1;
 		s->acc = 0; /* which byte is it? */
 	}
@@ -144,35 +131,40 @@ static int read_field(const struct sb_framing *f, struct sb_scan *s, const uint8
 /* ---- frames ---- */
 
 /* As many frames as are here whole and good, up to cap: the loop that must be fast, so it knows nothing else.
+ * *used are their bytes; *need is the size of the one that is not whole, 0 when that is not known.
  * - One frame's length leads to the next one's, and that chain is what it costs: load, swap, add. So the sum is
  *   signed, and added up in this order, which the compiler keeps: all but value is there before value is.
  * - Two branches a frame, so that a processor's memory of branches spans all frames of a piece, and foresees the end.
- * Inlined, so that a width and an order known to the caller are known here. */
+ * Inlined, so that what the caller knows of f is known here. */
 static inline __attribute__((always_inline)) int hop(const struct sb_framing *restrict f, const uint8_t *p, size_t n,
-						     struct sb_frame *restrict out, int cap, uint32_t width,
-						     bool big_endian)
+						     struct sb_frame *restrict out, int cap, size_t *used,
+						     uint32_t *need)
 {
-	const struct span span = span_of(f);
 	const uint8_t *field = p + f->len.offset;
-	int64_t header = (int64_t)f->len.offset + width, around = header + f->len.adjust, at = 0;
-	int64_t strip = f->len.strip, size = n < INT64_MAX ? (int64_t)n : INT64_MAX;
+	const uint64_t least = f->len.least, most = f->len.most;
+	int64_t header = header_size(f), around = header + f->len.adjust, at = 0;
+	int64_t strip = f->len.strip, size = (int64_t)n; /* memory is never larger */
 	int k = 0;
 
+	*need = 0;
 	while ((k < cap) & (at <= size - header)) {
-		uint64_t value = load(field + at, width, big_endian);
-		bool is_bad = !is_good(span, value);
+		uint64_t value = load(field + at, f->len.width, f->len.big_endian);
+		bool is_bad = (value < least) | (value > most);
 		int64_t next = at + around;
 
-		if (width == 8 && is_bad) /* a sum would overflow; of fewer bytes it cannot */
+		if (f->len.width == 8 && is_bad) /* a sum would overflow; of fewer bytes it cannot */
 			break;
 		next += (int64_t)value;
-		if (is_bad | (next > size))
+		if (is_bad | (next > size)) {
+			*need = is_bad ? 0 : (uint32_t)(next - at);
 			break;
+		}
 		out[k].p = p + at + strip;
 		out[k].n = (uint32_t)(next - at - strip);
 		out[k++].wire = (uint32_t)(next - at);
 		at = next;
 	}
+	*used = (size_t)at;
 	return k;
 }
 
@@ -190,6 +182,8 @@ static const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, const u
 			return NULL;
 		}
 		s->need = (uint32_t)((int64_t)s->acc + header_size(f) + f->len.adjust);
+		s->seen = 0;
+		s->acc = 0;
 		if (n < s->need)
 			return NULL;
 	}
@@ -204,30 +198,84 @@ static __attribute__((noinline)) int scan_one(const struct sb_framing *f, struct
 	return sb_scan_each(f, s, p, n, out, 1, one);
 }
 
+/* The frames that begin here and are whole, and the size of the one after them: see sb_feed_scan. */
+static inline __attribute__((always_inline)) int scan_any(const struct sb_framing *f, struct sb_scan *s,
+							  const uint8_t *p, size_t n, struct sb_frame *out, int cap)
+{
+	size_t used;
+	int k = hop(f, p, n, out, cap, &used, &s->need);
+
+	s->base += used;
+	return k;
+}
+
+/* A length of four bytes, big-endian, and the payload: so many protocols are this that it has a loop of its own, in
+ * which the shape is constant. ADJUST is not, on purpose: a constant would be added after the value, in the chain. */
+static inline bool is_u32be(const struct sb_framing *f)
+{
+	return f->len.width == 4 && f->len.big_endian && f->len.strip == 4 && f->len.offset == 0 && f->len.least == 0;
+}
+
+static inline int scan_u32be(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n,
+			     struct sb_frame *out, int cap)
+{
+	const struct sb_framing u32be = {
+		.len = {.width = 4, .big_endian = 1, .strip = 4, .adjust = f->len.adjust, .most = f->len.most}};
+
+	return scan_any(&u32be, s, p, n, out, cap);
+}
+
 static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		int cap)
 {
-	size_t at = 0;
 	int k;
 
 	if (s->seen || s->need)
 		return scan_one(f, s, p, n, out);
-	if (f->len.width == 4 && f->len.big_endian)
-		k = hop(f, p, n, out, cap, 4, true);
-	else
-		k = hop(f, p, n, out, cap, f->len.width, f->len.big_endian);
-	if (k == 0)
-		return scan_one(f, s, p, n, out);
-	at = (size_t)(out[k - 1].p - p) - f->len.strip + out[k - 1].wire;
-	s->base += at;
-	/* The size of the next one, so that whoever asks for it with these bytes alone is answered at once. */
-	if (n - at >= header_size(f)) {
-		uint64_t value = load(p + at + f->len.offset, f->len.width, f->len.big_endian);
+	k = is_u32be(f) ? scan_u32be(f, s, p, n, out, cap) : scan_any(f, s, p, n, out, cap);
+	return k > 0 || s->need ? k : scan_one(f, s, p, n, out);
+}
 
-		if (is_good(span_of(f), value))
-			s->need = (uint32_t)((int64_t)value + header_size(f) + f->len.adjust);
-	}
-	return k;
+/* ---- split frames ---- */
+
+static inline size_t ends(const struct sb_framing *f, struct sb_scan *s, size_t held, const uint8_t *p, size_t n)
+{
+	(void)f;
+	(void)p;
+	(void)n;
+	return s->need ? s->need - held : SB_FEED_CLOSER;
+}
+
+static inline void view(const struct sb_framing *f, const uint8_t *start, size_t held, const uint8_t *p, size_t some,
+			struct sb_frame *out)
+{
+	(void)p;
+	out->p = start + f->len.strip;
+	out->n = (uint32_t)(held + some) - f->len.strip;
+}
+
+static inline void view_u32be(const struct sb_framing *f, const uint8_t *start, size_t held, const uint8_t *p,
+			      size_t some, struct sb_frame *out)
+{
+	(void)f;
+	(void)p;
+	out->p = start + 4;
+	out->n = (uint32_t)(held + some) - 4;
+}
+
+static int feed_u32be(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int cap)
+{
+	return sb_feed_each(d, in, out, cap, ends, view_u32be, scan_u32be);
+}
+
+static int feed_any(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int cap)
+{
+	return sb_feed_each(d, in, out, cap, ends, view, scan_any);
+}
+
+static sb_decoder_feed *feed(const struct sb_framing *f)
+{
+	return is_u32be(f) ? feed_u32be : feed_any;
 }
 
 /* ---- arguments ---- */
@@ -264,17 +312,19 @@ static int next_order(struct sb_slice args, size_t *at, uint8_t *big_endian)
 	return 0;
 }
 
-/* That there is a length that makes a frame at all. */
-static int check_span(const struct sb_framing *f, const char **why)
+/* Works out which lengths make a frame, and that there is one at all. */
+static int set_span(struct sb_framing *f, const char **why)
 {
-	struct span span;
+	int64_t header = header_size(f), strip = f->len.strip, adjust = f->len.adjust;
+	int64_t least = (strip > header ? strip - header : 0) - adjust, most = (int64_t)f->max - adjust;
 
 	*why = "ADJUST is larger than max, so every message would be too large";
-	if (f->len.adjust > (int64_t)f->max)
+	if (most < 0)
 		return SB_E_RANGE;
-	span = span_of(f);
+	f->len.least = least > 0 ? (uint64_t)least : 0;
+	f->len.most = (uint64_t)most;
 	*why = "no length field of this WIDTH makes a message that is as long as STRIP and at most max";
-	return span.least > span.most || span.least > all_ones(f->len.width) ? SB_E_RANGE : 0;
+	return f->len.least > f->len.most || f->len.least > all_ones(f->len.width) ? SB_E_RANGE : 0;
 }
 
 static int parse(struct sb_framing *f, struct sb_slice args, size_t *at, const char **why)
@@ -309,7 +359,7 @@ static int parse(struct sb_framing *f, struct sb_slice args, size_t *at, const c
 	f->len.strip = (uint8_t)strip;
 	if (strip < offset + width) /* the payload begins with bytes that say how long it is */
 		f->flags &= ~(uint32_t)SB_CODEC_TRANSPARENT;
-	return check_span(f, why);
+	return set_span(f, why);
 }
 
 static void print(const struct sb_framing *f, struct sb_text *t)
@@ -355,4 +405,4 @@ static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb
 extern const struct sb_codec_ops sb_codec_len;
 
 const struct sb_codec_ops sb_codec_len = {
-	.flags = SB_CODEC_TRANSPARENT, .parse = parse, .print = print, .scan = scan, .encode = encode};
+	.flags = SB_CODEC_TRANSPARENT, .parse = parse, .print = print, .scan = scan, .feed = feed, .encode = encode};

@@ -9,6 +9,7 @@
  * - byte max + 1, when byte max is a CR and this is no LF: the CR turned out to be payload.
  * encode appends LF, and refuses (BAD_PAYLOAD) what would not come back: an LF inside, a CR at the end.
  */
+#include "codec/feed.h"
 #include "codec/scan.h"
 
 /* There is no LF in the first n bytes, of which none is beyond the largest frame. */
@@ -58,15 +59,75 @@ static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p,
 	return 0;
 }
 
-/* Nothing before an LF, or before the end, can say anything about the frame: see without_end. */
-static size_t ahead(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n)
-{
-	size_t most = (size_t)f->max + 2 - s->seen, within = n < most ? n : most, others;
-	const uint8_t *lf = memchr(p, '\n', within);
+/* ---- split lines ---- */
 
-	others = lf ? (size_t)(lf - p) : within - 1;
-	s->seen += (uint32_t)others;
-	return others + 1;
+static inline size_t ends(const struct sb_framing *f, struct sb_scan *s, size_t held, const uint8_t *p, size_t n)
+{
+	size_t most, within;
+	const uint8_t *lf;
+
+	if (held > f->max) /* a CR that may be one byte too many */
+		return SB_FEED_CLOSER;
+	most = f->max - held;
+	within = n < most ? n : most;
+	lf = memchr(p, '\n', within);
+	if (lf)
+		return (size_t)(lf - p) + 1;
+	if (within < n)
+		return SB_FEED_CLOSER;
+	s->seen += (uint32_t)n;
+	return n + 1;
+}
+
+static inline void view(const struct sb_framing *f, const uint8_t *start, size_t held, const uint8_t *p, size_t some,
+			struct sb_frame *out)
+{
+	uint8_t last = some > 1 ? p[some - 2] : start[held - 1];
+
+	(void)f;
+	out->p = start;
+	out->n = (uint32_t)(held + some) - 1 - (last == '\r');
+}
+
+/* The lines that are whole and good. Where that ends in anything but the beginning of a line, one() has to look. */
+static inline int whole_lines(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n,
+			      struct sb_frame *out, int cap)
+{
+	const size_t max = f->max;
+	size_t left = n;
+	int k = 0;
+
+	while (k < cap) {
+		const uint8_t *lf = memchr(p, '\n', left < max + 2 ? left : max + 2);
+		size_t at;
+
+		if (lf == NULL) {
+			s->seen = left <= max ? (uint32_t)left : 0;
+			break;
+		}
+		at = (size_t)(lf - p);
+		out[k].p = p;
+		out[k].wire = (uint32_t)at + 1;
+		at -= at > 0 && lf[-1] == '\r';
+		out[k].n = (uint32_t)at;
+		if (at > max)
+			break;
+		left -= out[k++].wire;
+		p = lf + 1;
+	}
+	s->base += n - left;
+	return k;
+}
+
+static int feed_each(struct sb_decoder *d, struct sb_slice *in, struct sb_frame *out, int cap)
+{
+	return sb_feed_each(d, in, out, cap, ends, view, whole_lines);
+}
+
+static sb_decoder_feed *feed(const struct sb_framing *f)
+{
+	(void)f;
+	return feed_each;
 }
 
 static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb_wrap *out)
@@ -82,4 +143,4 @@ static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb
 
 extern const struct sb_codec_ops sb_codec_line;
 
-const struct sb_codec_ops sb_codec_line = {.scan = scan, .ahead = ahead, .encode = encode};
+const struct sb_codec_ops sb_codec_line = {.scan = scan, .feed = feed, .encode = encode};

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Faults, group B: timing and segmentation. Times are the server's limits, made short; nothing here is measured."""
+import contextlib
 import signal
 import socket
 import threading
@@ -190,7 +191,8 @@ def _go_on(client, data, sent):
 def test_B41_who_never_reads_is_reset(serve, io):
     server = serve('ECHO', '--io', io, '--idle-timeout', '700ms')
     with server.connect() as client, server.connect() as other:
-        fill(client)
+        with contextlib.suppress(ConnectionResetError):  # on a slow machine that may come while it still sends
+            fill(client)
         close = server.close_of(client)
         assert (close['reason'], close['how'], close['change']) == ('stalled', 'rst', '--idle-timeout')
         assert close['unsent'] > 0

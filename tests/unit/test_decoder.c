@@ -134,6 +134,41 @@ static void the_input_stands_at_the_byte_that_broke_it(void **state)
 	}
 }
 
+/* The same for framings that have the decoder compiled for themselves, and for every cut. */
+static void the_input_stands_at_the_byte_that_broke_it_anywhere(void **state)
+{
+	static const struct {
+		const char *value, *bytes;
+		size_t n, broken_at;
+		int frames;
+	} rows[] = {{"line", "ab\ncd\r\nabcdefgh\nx", 17, 11, 2},
+		    {"line", "ab\ncd\r\nabcd\rfgh\nx", 17, 12, 2},
+		    {"u32be", "\0\0\0\2ab\0\0\0\1c\0\0\1\0xyz", 18, 13, 2},
+		    {"u16le", "\2\0ab\1\0c\3\1xyz", 12, 8, 2}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t cut = 0; cut <= rows[i].broken_at; cut++) {
+			const uint8_t *p = (const uint8_t *)rows[i].bytes;
+			struct sb_decoder d = decoder(rows[i].value, 4);
+			struct sb_slice in = sb_slice(p, cut);
+			struct sb_frame out[4];
+			int frames = 0, r;
+
+			while ((r = sb_decoder_next(&d, &in, out, 4)) > 0)
+				frames += r;
+			assert_true(r == 0 && in.n == 0);
+			in = sb_slice(p + cut, rows[i].n - cut);
+			while ((r = sb_decoder_next(&d, &in, out, 1 + (int)(cut % 4))) > 0)
+				frames += r;
+			assert_int_equal(frames, rows[i].frames);
+			assert_true(r < 0 && in.p == p + rows[i].broken_at);
+			assert_int_equal(sb_decoder_offset(&d), rows[i].broken_at);
+			assert_int_equal(sb_decoder_held(&d), 0);
+		}
+	}
+}
+
 static void errors_are_sticky_and_frames_come_first(void **state)
 {
 	struct sb_decoder d = decoder("u8", 4);
@@ -336,7 +371,8 @@ static void a_large_frame_begun_beside_a_joined_one(void **state)
 
 static void long_streams_in_random_pieces(void **state)
 {
-	static const char *values[] = {"line", "crlf", "delim:0a0d0a0a", "u8", "u16le", "u32be", "varint", "netstring"};
+	static const char *values[] = {"line", "crlf", "delim:0a0d0a0a", "u8", "u16le", "u32be", "varint", "netstring",
+				       "len:1,4,be,0,5", "len:0,4,be,-4,4", "len:0,8,le,-8,8"};
 	static const size_t most[] = {1, 3, 40, 90, 300, 1460};
 
 	(void)state;
@@ -358,6 +394,7 @@ int main(void)
 		cmocka_unit_test(only_the_split_frame_is_copied),
 		cmocka_unit_test(no_room_beside_the_joined_frame),
 		cmocka_unit_test(the_input_stands_at_the_byte_that_broke_it),
+		cmocka_unit_test(the_input_stands_at_the_byte_that_broke_it_anywhere),
 		cmocka_unit_test(errors_are_sticky_and_frames_come_first),
 		cmocka_unit_test(the_end),
 		cmocka_unit_test(nothing_in_nothing_out),
