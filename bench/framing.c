@@ -5,8 +5,9 @@
  *   framing [ROUNDS]      ROUNDS interleaved rounds, 15 by default; exit 1 when a figure misses its mark
  *
  * The limit is the tightest loop there is for that one framing: memchr from LF to LF, or a hop from length to
- * length, adding up the sizes. Given a stream in pieces it also copies the parts of split messages, as every
- * decoder must that hands out whole messages, and nothing else. Both are timed in turn in every round, on the
+ * length, adding up the sizes. It is called for each piece, as pieces come from one recv after the other, and
+ * copies the parts of split messages, as every decoder must that hands out whole messages, and nothing else. Both
+ * are timed in turn in every round, on the
  * thread's own CPU clock; a ratio is the median of the rounds' ratios. "same" is the limit against itself: a
  * difference below its distance from 1 is no finding.
  */
@@ -18,7 +19,13 @@
 
 enum { STREAM_SIZE = 1 << 20, BATCH = 64, ROUNDS_MAX = 101, ROUNDS = 15, RUN_NS = 10000000 };
 
-typedef uint64_t limit_fn(const uint8_t *p, size_t n, size_t feed);
+/* What a limit knows between two pieces. */
+struct limit {
+	uint64_t sum; /* bytes of payload so far */
+	size_t held;  /* bytes of a split message in hold */
+};
+
+typedef void limit_fn(struct limit *l, const uint8_t *p, size_t n);
 
 struct job {
 	const char *frame;
@@ -38,31 +45,26 @@ static void use(const void *p)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
-static uint64_t limit_line(const uint8_t *p, size_t n, size_t feed)
+static void limit_line(struct limit *l, const uint8_t *p, size_t n)
 {
-	const uint8_t *end = p + n;
-	uint64_t sum = 0;
-	size_t held = 0;
+	const uint8_t *stop = p + n, *lf;
+	uint64_t sum = l->sum;
+	size_t held = l->held;
 
-	while (p < end) {
-		const uint8_t *stop = (size_t)(end - p) < feed ? end : p + feed, *lf;
-
-		if (held && (lf = memchr(p, '\n', (size_t)(stop - p))) != NULL) {
-			memcpy(hold + held, p, (size_t)(lf - p));
-			use(hold);
-			sum += held + (size_t)(lf - p);
-			held = 0;
-			p = lf + 1;
-		}
-		while (p < stop && (lf = memchr(p, '\n', (size_t)(stop - p))) != NULL) {
-			sum += (size_t)(lf - p);
-			p = lf + 1;
-		}
-		memcpy(hold + held, p, (size_t)(stop - p));
-		held += (size_t)(stop - p);
-		p = stop;
+	if (held && (lf = memchr(p, '\n', n)) != NULL) {
+		memcpy(hold + held, p, (size_t)(lf - p));
+		use(hold);
+		sum += held + (size_t)(lf - p);
+		held = 0;
+		p = lf + 1;
 	}
-	return sum;
+	while (p < stop && (lf = memchr(p, '\n', (size_t)(stop - p))) != NULL) {
+		sum += (size_t)(lf - p);
+		p = lf + 1;
+	}
+	memcpy(hold + held, p, (size_t)(stop - p));
+	l->held = held + (size_t)(stop - p);
+	l->sum = sum;
 }
 
 static uint32_t read_u32(const uint8_t *p)
@@ -70,38 +72,33 @@ static uint32_t read_u32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static uint64_t limit_u32(const uint8_t *p, size_t n, size_t feed)
+static void limit_u32(struct limit *l, const uint8_t *p, size_t n)
 {
-	const uint8_t *end = p + n;
-	uint64_t sum = 0;
-	size_t held = 0;
+	const uint8_t *stop = p + n;
+	uint64_t sum = l->sum;
+	size_t held = l->held;
 
-	while (p < end) {
-		const uint8_t *stop = (size_t)(end - p) < feed ? end : p + feed;
+	if (held) {
+		size_t some = held < 4 ? 4 - held : 0;
 
-		if (held) {
-			size_t some = held < 4 ? 4 - held : 0;
-
-			memcpy(hold + held, p, some);
-			held += some;
-			p += some;
-			some = 4 + read_u32(hold) - held;
-			memcpy(hold + held, p, some);
-			use(hold);
-			sum += read_u32(hold);
-			p += some;
-		}
-		while (stop - p >= 4 && (size_t)(stop - p) - 4 >= read_u32(p)) {
-			uint32_t size = read_u32(p);
-
-			sum += size;
-			p += 4 + size;
-		}
-		memcpy(hold, p, (size_t)(stop - p));
-		held = (size_t)(stop - p);
-		p = stop;
+		memcpy(hold + held, p, some);
+		held += some;
+		p += some;
+		some = 4 + read_u32(hold) - held;
+		memcpy(hold + held, p, some);
+		use(hold);
+		sum += read_u32(hold);
+		p += some;
 	}
-	return sum;
+	while (stop - p >= 4 && (size_t)(stop - p) - 4 >= read_u32(p)) {
+		uint32_t size = read_u32(p);
+
+		sum += size;
+		p += 4 + size;
+	}
+	memcpy(hold, p, (size_t)(stop - p));
+	l->held = (size_t)(stop - p);
+	l->sum = sum;
 }
 
 /* ---- ours ---- */
@@ -139,8 +136,13 @@ static double now_ns(void)
 static uint64_t once(const struct job *job, const struct sb_framing *f, size_t n, limit_fn *limit)
 {
 	size_t feed = job->feed ? job->feed : n;
+	struct limit l = {0};
 
-	return limit ? limit(stream, n, feed) : ours(f, n, feed);
+	if (!limit)
+		return ours(f, n, feed);
+	for (size_t at = 0; at < n; at += feed)
+		limit(&l, stream + at, n - at < feed ? n - at : feed);
+	return l.sum;
 }
 
 /* GB/s of at least RUN_NS of work. */

@@ -230,8 +230,10 @@ static void check_unsent(const struct run *r, const struct sim_conn *c, const st
 
 void oracle_rest(struct run *r)
 {
-	if (r->k->dgrams > 0 && sim_count(r->k, SIM_DGRAM) > 0)
-		sb_found("%s: %u datagrams are not received", r->backend, r->k->dgrams);
+	for (uint32_t i = 0; i < r->k->dgrams; i++)
+		if (r->k->fd[(uint32_t)r->k->dgram[i].fd % SIM_FDS].fd == r->k->dgram[i].fd &&
+		    r->k->fd[(uint32_t)r->k->dgram[i].fd % SIM_FDS].type == SIM_DGRAM)
+			sb_found("%s: a datagram is there, and not received", r->backend);
 	for (uint32_t i = 0; i < r->k->conns; i++) {
 		const struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = conn_of(r, c->fd);

@@ -145,6 +145,7 @@ static void run(struct run *r, unsigned which, const char *backend, const uint8_
 	oracle_end(r);
 	if (!r->has_stopped) {
 		play_probe(&p);
+		oracle_end(r);
 		oracle_leaks(r);
 	}
 	close_server(&p);

@@ -31,7 +31,7 @@ struct sim_conn *sim_connect(struct sb_sys *k, int fd, const struct sb_addr *fro
 
 bool sim_can_send(const struct sim_conn *c)
 {
-	return !c->is_fin && !c->is_rst && !c->is_gone;
+	return !c->is_fin && (!c->is_rst || c->is_lost) && !c->is_gone;
 }
 
 void sim_send(struct sb_sys *k, struct sim_conn *c, const uint8_t *p, size_t n)

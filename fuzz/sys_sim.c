@@ -344,7 +344,7 @@ int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 	c->fail_shut = 0;
 	if (r < 0) {
 		/* It only fails when the connection is gone. */
-		c->is_spoilt = true;
+		c->is_spoilt = c->is_lost = true;
 		sim_rst(k, c);
 	}
 	if (c->is_rst)

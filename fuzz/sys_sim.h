@@ -102,13 +102,14 @@ struct sim_conn {
 	bool is_fin, is_fin_apart, is_fin_here,
 		is_fin_seen;           /* the peer's: sent, as a segment of its own, arrived, read */
 	bool is_gone, is_rst, is_shut; /* the peer has closed both ways; has reset; the server's FIN is out */
+	bool is_lost;                  /* reset by a made-up failure, which the peer does not know of */
 	bool is_joined;                /* segments arrive together */
 	bool wants_room, is_late_in, is_late_out, is_linger0;
 	int err;                    /* what the kernel will say next */
 	uint64_t window;            /* bytes that a send still takes */
 	uint16_t cut[SIM_CUTS_MAX]; /* ends of segments */
 	uint32_t cuts, cut_at;
-	uint32_t shut_in_n; /* in_n when the server's FIN went out */
+	uint32_t shut_in_n;  /* in_n when the server's FIN went out */
 	uint32_t dgram_from; /* of the datagram being written */
 	/* hung on its next calls */
 	uint32_t eintr_in, again_in, eintr_out, again_out, short_out;

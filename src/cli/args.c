@@ -77,16 +77,16 @@ int sb_args_next(struct sb_args *args)
 	struct sb_slice name;
 
 	args->flag = NULL;
+	if (!args->is_plain && args->at < args->argc && strcmp(args->argv[args->at], "--") == 0) {
+		args->is_plain = true;
+		args->at++;
+	}
 	if (args->at == args->argc)
 		return args->id = SB_ARG_END;
 	arg = args->argv[args->at++];
 	if (args->is_plain || arg[0] != '-' || arg[1] == '\0') {
 		args->value = arg;
 		return args->id = SB_ARG_WORD;
-	}
-	if (strcmp(arg, "--") == 0) {
-		args->is_plain = true;
-		return sb_args_next(args);
 	}
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)
 		return args->id = SB_ARG_HELP;

@@ -178,6 +178,8 @@ int sb_asks_config(struct sb_asks *asks, const char *path)
 	if (asks->config_text)
 		return sb_complain("serve", SB_EXIT_USAGE, "--config is given twice");
 	r = read_config(asks, path, &n);
+	if (!asks->config_text)
+		return r;
 	for (size_t i = 0; i <= n && r == 0; i++) {
 		if (i < n && asks->config_text[i] != '\n')
 			continue;

@@ -4,15 +4,15 @@
 
 enum { UDP_PAYLOAD_MAX = 65507 };
 
-static int read_framing(struct sb_plan *plan, const struct sb_line *line, struct sb_fault *fault)
+int sb_plan_framing(struct sb_framing *f, const struct sb_line *line, struct sb_fault *fault)
 {
 	const struct sb_value *frame = &line->v[SB_KEY_FRAME], *max = &line->v[SB_KEY_MAX];
 	uint32_t most = max->set ? (uint32_t)max->num : SB_FRAME_MAX;
 	int r;
 
 	if (!frame->set)
-		return sb_framing_parse(&plan->framing, sb_slice_cstr("raw"), most, fault);
-	r = sb_framing_parse(&plan->framing, frame->text, most, fault);
+		return sb_framing_parse(f, sb_slice_cstr("raw"), most, fault);
+	r = sb_framing_parse(f, frame->text, most, fault);
 	if (r < 0 && fault && fault->col)
 		fault->col += frame->col - 1u;
 	return r;
@@ -70,7 +70,7 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		return SB_E_UNKNOWN;
 	r = sb_line_check(line, plan->service->groups, on, plan->service->name, fault);
 	if (r == 0)
-		r = read_framing(plan, line, fault);
+		r = sb_plan_framing(&plan->framing, line, fault);
 	if (r == 0)
 		r = read_reading(plan, line, fault);
 	if (r < 0)

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-enum { STRICT_BUF = 64 * 1024 };
+enum { STRICT_BUF = 64 * 1024, STRICT_UNSENT = 16 * 1024 };
 
 static const char *const defaults[] = {
 	"tcp://127.0.0.1:7777,ECHO",
@@ -186,7 +186,7 @@ static int collect(struct asked_list *list, const struct sb_server *srv, struct 
 		ask_default(list, "SO_SNDBUF", STRICT_BUF);
 	}
 	if (srv->is_strict && l->endpoint.on == SB_ON_TCP)
-		ask_default(list, "TCP_NOTSENT_LOWAT", 16 * 1024);
+		ask_default(list, "TCP_NOTSENT_LOWAT", STRICT_UNSENT);
 	return 0;
 }
 

@@ -11,22 +11,18 @@ static int read_framing(struct sb_framing *f, const char *text, struct sb_fault 
 	char room[SB_LINE_MAX + 8];
 	struct sb_line line;
 	struct sb_text t = sb_text_in(room, sizeof(room));
-	const struct sb_value *max = &line.v[SB_KEY_MAX], *frame = &line.v[SB_KEY_FRAME];
 	int r;
 
 	/* A line begins with a verb; columns are then off by what was put in front. */
 	sb_text_str(&t, "ECHO ");
 	sb_text_str(&t, text);
-	r = t.lost ? sb_fault_set(fault, SB_E_TOO_LARGE, 0, "a framing is at most %d bytes of text", SB_LINE_MAX)
-		   : sb_line_parse(&line, sb_slice(t.p, t.n), fault);
+	if (t.lost)
+		return sb_fault_set(fault, SB_E_TOO_LARGE, 0, "a framing is at most %d bytes of text", SB_LINE_MAX);
+	r = sb_line_parse(&line, sb_slice(t.p, t.n), fault);
 	if (r == 0)
 		r = sb_line_check(&line, SB_G_FRAMING, SB_ON_TCP, "a framing", fault);
-	if (r == 0) {
-		r = sb_framing_parse(f, frame->set ? frame->text : sb_slice_cstr("raw"),
-				     max->set ? (uint32_t)max->num : SB_FRAME_MAX, fault);
-		if (r < 0 && fault && fault->col)
-			fault->col += frame->col - 1u;
-	}
+	if (r == 0)
+		r = sb_plan_framing(f, &line, fault);
 	if (r < 0 && fault && fault->col > 5)
 		fault->col -= 5;
 	return r;

@@ -93,7 +93,8 @@ static int open_io(struct sb_server *srv, struct sb_fault *fault)
 			return 0;
 	}
 	srv->io.backend = NULL;
-	return sb_fault_set(fault, r, 0, "no backend works: %s", sb_strerror(r));
+	sb_fault_set(fault, r, 0, "no backend works: %s", sb_strerror(r));
+	return r;
 }
 
 static int open_wake(struct sb_server *srv, struct sb_fault *fault)
