@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+enum { RETRY_NS = 100 * 1000 * 1000 };
+
 static size_t size(uint32_t slots)
 {
 	return sb_ready_size(slots);
@@ -23,9 +25,12 @@ static void switch_level(struct sb_io *io, uint32_t slot, bool on)
 {
 	struct sb_ready_slot *s = &io->ready->slot[slot];
 
-	/* It can only fail for want of memory; the switch stays as it is and is tried again. */
+	/* It can only fail for want of memory. What stays on reports again, and is switched off then; what stays off
+	 * would be deaf for ever, so it is tried again. */
 	if (sb_sys_epoll_mod(io->sys, io->fd, s->fd, on ? SB_POLL_IN : 0, token_of(s, slot)) == 0)
 		s->is_off = !on;
+	else if (on)
+		io->ready->has_deaf = true;
 }
 
 static void interest(struct sb_io *io, uint32_t slot)
@@ -34,6 +39,18 @@ static void interest(struct sb_io *io, uint32_t slot)
 
 	if (s->is_off && (s->armed & SB_READY_IN))
 		switch_level(io, slot, true);
+}
+
+/* How long to wait: not for ever while a socket that is to be heard is off. */
+static int64_t retry_deaf(struct sb_io *io, int64_t wait_ns)
+{
+	if (!io->ready->has_deaf)
+		return wait_ns;
+	io->ready->has_deaf = false;
+	for (uint32_t i = 0; i < io->slots; i++)
+		if (io->ready->slot[i].is_open)
+			interest(io, i);
+	return io->ready->has_deaf && (wait_ns < 0 || wait_ns > RETRY_NS) ? RETRY_NS : wait_ns;
 }
 
 static int start(struct sb_io *io)
@@ -79,7 +96,8 @@ static void detach(struct sb_io *io, uint32_t slot)
 static int await(struct sb_io *io, int64_t wait_ns)
 {
 	struct sb_epoll_event events[SB_EPOLL_MAX];
-	int n = sb_sys_epoll_wait(io->sys, io->fd, events, SB_EPOLL_MAX, sb_ready_patience(io, wait_ns));
+	int64_t patience = sb_ready_patience(io, retry_deaf(io, wait_ns));
+	int n = sb_sys_epoll_wait(io->sys, io->fd, events, SB_EPOLL_MAX, patience);
 
 	io->waits++;
 	if (n < 0 && n != -EINTR)

@@ -43,6 +43,7 @@ struct sb_ready {
 	uint32_t head, tail; /* of the queue; index + 1 */
 	uint32_t turn;       /* operations left in this turn of the queue */
 	uint32_t queued;
+	bool has_deaf; /* epoll: a level that is to be heard could not be switched on */
 	bool is_stuck; /* nothing that is queued can be done */
 	struct sb_ready_slot slot[];
 };

@@ -240,7 +240,7 @@ void sb_log_flush(struct sb_log *log, struct sb_sys *sys)
 		if (r == -EAGAIN)
 			break;
 		if (r <= 0) {
-			/* Nobody will ever read it again: there is no log from here on, and nothing waits to be read. */
+			/* Nobody will ever read it again: there is no log from here on, and nothing waits. */
 			log->fd = -1;
 			log->waiting = 0;
 			return;
