@@ -8,10 +8,10 @@
  *   low four bits: max of maxes[]       '0' is 1, '6' is 8, '?' is 65536, or the next that the arguments allow
  *   high four bits: arguments[]         '0'..'?' are row 3, '@'..'O' row 4, 'P'..'_' row 5; only for delim, fixed, len
  *
- * Each input is decoded seven times: whole; byte by byte with empty pieces among them; in small and in larger pieces; cut
- * in two; cut beside the ends of its frames; and as a window that grows, as the server has it. Cuts come from a hash of
- * the input, so the same input is the same run. Replayed without an engine, a short input is also cut at every place,
- * and at every two. What must hold:
+ * Each input is decoded seven times: whole; byte by byte with empty pieces among them; in small and in larger pieces;
+ * cut in two; cut beside the ends of its frames; and as a window that grows, as the server has it. Cuts come from a
+ * hash of the input, so the same input is the same run. Replayed without an engine, a short input is also cut at
+ * every place, and at every two. What must hold:
  *
  *   split = whole      the same frames, error, offset, bytes held, end; each as soon as its last byte is there
  *   batch              how many frames are asked for at once changes nothing

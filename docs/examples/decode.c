@@ -2,8 +2,8 @@
  * Cuts a stream into messages with libstreambed, however the bytes arrive; then frames one. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <streambed.h>
+#include <string.h>
 
 int main(void)
 {

@@ -220,7 +220,14 @@ class Server:
             sock.setsockopt(socket.SOL_SOCKET, getattr(socket, 'SO_' + name.upper()), value)
         if sock.family != socket.AF_UNIX and sock.type == socket.SOCK_STREAM:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.connect(self.address(i)[1])
+        end = time.monotonic() + GENEROUS
+        while True:
+            try:
+                sock.connect(self.address(i)[1])
+                break
+            except BlockingIOError:  # a unix socket's backlog is full: the client is told to come again
+                assert time.monotonic() < end, 'the backlog stays full'
+                time.sleep(0.001)
         return sock
 
     def connect_first(self, **options):

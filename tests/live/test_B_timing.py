@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import (exchange, fill, finish, long_test, pattern, take, take_all, taken, u32be, until)
+from harness import (exchange, fill, finish, long_test, pattern, reset, take, take_all, taken, u32be)
 
 
 def test_B32_one_byte_a_segment_has_no_limit_of_reads(serve, io, via):
@@ -318,16 +318,18 @@ def test_stopread_is_not_idle(serve, io):
         assert take(client, 3) == b'ab\n'
 
 
-def test_stopread_burns_no_time(serve, io):
-    """Bytes wait, the peer has gone, a level-triggered poll would report it for ever: nothing is to be done."""
-    server = serve('ECHO stopread=3s', '--io', io)
+@pytest.mark.parametrize('end', [finish, reset])
+def test_stopread_burns_no_time(serve, io, end):
+    """Bytes wait and the peer has gone, which a level-triggered poll would report for ever: nothing is to be done."""
+    server = serve('ECHO stopread=2s', '--io', io)
     with server.connect() as client:
         client.sendall(b'x' * 1000)
-        finish(client)
-        until(lambda: server.events('open'), 'the connection is open')
+        server.event('open')
+        end(client)
         before = server.cpu()
-        time.sleep(1)
-        assert server.cpu() - before < 0.4
+        time.sleep(0.8)
+        assert server.cpu() - before < 0.3
+        assert server.close_of()['reason'] == ('eof' if end is finish else 'reset')
 
 
 def test_taken_means_read_by_the_server(serve):

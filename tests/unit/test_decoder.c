@@ -371,8 +371,12 @@ static void a_large_frame_begun_beside_a_joined_one(void **state)
 
 static void long_streams_in_random_pieces(void **state)
 {
-	static const char *values[] = {"line", "crlf", "delim:0a0d0a0a", "u8", "u16le", "u32be", "varint", "netstring",
-				       "len:1,4,be,0,5", "len:0,4,be,-4,4", "len:0,8,le,-8,8"};
+	static const char *values[] = {"line",           "crlf",
+				       "delim:0a0d0a0a", "u8",
+				       "u16le",          "u32be",
+				       "varint",         "netstring",
+				       "len:1,4,be,0,5", "len:0,4,be,-4,4",
+				       "len:0,8,le,-8,8"};
 	static const size_t most[] = {1, 3, 40, 90, 300, 1460};
 
 	(void)state;
