@@ -51,19 +51,22 @@ static void plan_pieces(struct plan *p, size_t most)
 		p->cuts[p->cuts_n++] = at;
 }
 
-/* Cuts before, at and behind the ends of frames, or not: where one ends and the next begins things go wrong. */
+/* Cuts before, at and behind the ends of frames, or not, or some way into the next one's head: where one ends and the
+ * next begins things go wrong. */
 static void plan_ends(struct plan *p)
 {
 	size_t last = 0;
 
 	p->cuts_n = 0;
 	for (size_t k = 0; k < whole.frames_n; k++) {
-		size_t at = whole.frames[k].end + choose(4);
+		size_t end = whole.frames[k].end, kind = choose(5), at = end + kind - 1;
 
-		if (at % 4 == 0 || at <= last + 1 || at - 1 >= input.n)
+		if (kind == 3)
+			at = end + choose(SB_FRAME_OVERHEAD_MAX);
+		if (kind == 4 || at <= last || at >= input.n)
 			continue;
-		last = at - 1;
-		p->cuts[p->cuts_n++] = last;
+		last = at;
+		p->cuts[p->cuts_n++] = at;
 	}
 	if (whole.err && whole.offset > last && whole.offset < input.n)
 		p->cuts[p->cuts_n++] = whole.offset;
@@ -142,7 +145,7 @@ static void decode_seven_ways(void)
 	p.has_empties = false;
 	plan_pieces(&p, 8);
 	compare(&p, BATCH_MAX);
-	plan_pieces(&p, 40);
+	plan_pieces(&p, input.n < 160 ? 40 : input.n / 4);
 	compare(&p, 2);
 	plan_ends(&p);
 	compare(&p, 3);
