@@ -36,7 +36,7 @@ static const struct {
 };
 #undef SB_CODEC
 
-/* A framing as src/ reads it and as fuzz/ref/ does. Made when it is first picked, and kept. */
+/* A framing as src/ reads it and as fuzz/ref/ does. */
 struct subject {
 	struct sb_framing f;
 	struct ref_args args;
@@ -71,20 +71,20 @@ static void make_subject(struct subject *s, uint8_t mode)
 	bool is_given;
 	const char *args = pick_args(s, mode >> 4, &is_given);
 	struct sb_fault fault;
-	struct sb_framing again;
+	struct sb_framing first;
 	char value[64];
 	int r = SB_E_RANGE;
 
 	snprintf(value, sizeof(value), "%s%s%s", SB_FUZZ_CODEC, is_given ? ":" : "", is_given ? args : "");
 	for (size_t i = mode & 15; r < 0 && i < 16; i++)
-		r = sb_framing_parse(&s->f, sb_slice_cstr(value), maxes[i], &fault);
+		r = sb_framing_parse(&first, sb_slice_cstr(value), maxes[i], &fault);
 	if (r < 0 || (s->ref->parse && s->ref->parse(&s->args, args) < 0))
 		sb_found("frame=%s: %s", value, r < 0 ? fault.text : "the reference cannot read it");
-	s->args.max = s->f.max;
-	if (sb_framing_print(&s->f, s->text, sizeof(s->text)) < 0 ||
-	    sb_framing_parse(&again, sb_slice_cstr(s->text), s->f.max, NULL) < 0 ||
-	    memcmp(&again, &s->f, sizeof(again)))
-		sb_found("print≠parse: frame=%s", value);
+	s->args.max = first.max;
+	/* Printed and read once more: if anything is lost on the way, the reference will say so. */
+	if (sb_framing_print(&first, s->text, sizeof(s->text)) < 0 ||
+	    sb_framing_parse(&s->f, sb_slice_cstr(s->text), first.max, &fault) < 0)
+		sb_found("print≠parse: frame=%s is printed as %s", value, s->text);
 }
 
 #endif
