@@ -20,7 +20,7 @@ case ${1-} in
 	;;
 esac
 
-packages=(gcc libc6-dev make cmake clang-19 llvm-19 libclang-rt-19-dev libcmocka-dev pkgconf python3 python3-pytest
+packages=(git gcc libc6-dev make cmake clang-19 llvm-19 libclang-rt-19-dev libcmocka-dev pkgconf python3 python3-pytest
 	python3-hypothesis netcat-openbsd ncat socat strace iproute2)
 full_packages=(clang-tidy-19 clang-format-19)
 
