@@ -321,10 +321,10 @@ def test_stopread_is_not_idle(serve, io):
 @pytest.mark.parametrize('end', [finish, reset])
 def test_stopread_burns_no_time(serve, io, end):
     """Bytes wait and the peer has gone, which a level-triggered poll would report for ever: nothing is to be done."""
-    server = serve('ECHO stopread=1200ms', '--io', io)
+    server = serve('ECHO stopread=1200ms@1000', '--io', io)
     with server.connect() as client:
-        client.sendall(b'x' * 1000)
-        server.event('open')
+        client.sendall(b'x' * 1500)
+        take(client, 1000)
         end(client)
         before = server.cpu()
         time.sleep(0.8)
