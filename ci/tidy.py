@@ -25,7 +25,8 @@ LAYERS = {
     'sockopt': 'base sys',
     'io': 'base sys',
     'server': 'base codec scenario service core sys sockopt io',
-    'cli': 'base codec scenario service core sys sockopt io server',
+    'script': 'base',
+    'cli': 'base codec scenario service core sys sockopt io server script',
 }
 
 C_HEADERS = 'stdint stddef stdbool stdalign stdatomic string limits errno stdarg inttypes assert'

@@ -7,7 +7,7 @@
 
 #include "core/limits.h"
 #include "found.h"
-#include "script.h"
+#include "script/script.h"
 #include "sys_sim.h"
 
 enum { ALONE = 1 };
@@ -28,11 +28,11 @@ static const struct {
 	uint8_t letter;
 	enum sb_limit limit;
 } limits[] = {
-#define SB_KNOB_LIMIT(letter, limit) {letter, SB_LIMIT_##limit},
-#define SB_KNOB(letter, id)
-#include "knobs.def"
-#undef SB_KNOB_LIMIT
-#undef SB_KNOB
+#define SBS_KNOB_LIMIT(letter, limit) {letter, SB_LIMIT_##limit},
+#define SBS_KNOB(letter, id)
+#include "script/knobs.def"
+#undef SBS_KNOB_LIMIT
+#undef SBS_KNOB
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]), LIMITS = sizeof(limits) / sizeof(limits[0]) };

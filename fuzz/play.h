@@ -4,7 +4,7 @@
 #define SB_FUZZ_PLAY_H
 
 #include "oracle.h"
-#include "script.h"
+#include "script/script.h"
 
 enum { PLAY_CONNS = 8 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "found.h"
-#include "script.h"
+#include "script/script.h"
 #include "target.h"
 
 static uint64_t digest;

@@ -46,9 +46,9 @@ static const struct {
 	enum sim_call call;
 	int err;
 } faults[] = {
-#define SIM_FAULT(letter, call, err) {letter, SIM_CALL_##call, -err},
-#include "faults.def"
-#undef SIM_FAULT
+#define SBS_FAULT(letter, call, err) {letter, SIM_CALL_##call, -err},
+#include "script/faults.def"
+#undef SBS_FAULT
 };
 
 enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };

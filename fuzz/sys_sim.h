@@ -42,7 +42,7 @@ enum {
 
 enum sim_type { SIM_FREE, SIM_SOCKET, SIM_LISTENER, SIM_STREAM, SIM_DGRAM, SIM_EPOLL, SIM_WAKE, SIM_SPARE };
 
-/* Calls that can be made to fail: see faults.def. */
+/* Calls that can be made to fail: see src/script/faults.def. */
 enum sim_call {
 	SIM_CALL_SOCKET,
 	SIM_CALL_BIND,
@@ -185,7 +185,7 @@ void sim_dgram_late(struct sb_sys *k);
 void sim_dgram_double(struct sb_sys *k);
 void sim_dgram_lose(struct sb_sys *k);
 
-/* Hangs the fault of this letter (faults.def) on the connection's next call of the kind, or on the kernel's. */
+/* Hangs the fault of this letter (script/faults.def) on the connection's next call of the kind, or on the kernel's. */
 void sim_fail(struct sb_sys *k, struct sim_conn *c, uint8_t letter);
 /* From now on nothing goes wrong. */
 void sim_calm(struct sb_sys *k);

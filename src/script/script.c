@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Reading a script. */
-#include "script.h"
+#include "script/script.h"
 
 static const struct {
 	uint8_t letter, args;
 } rows[SBS_KINDS] = {
 #define SBS_EVENT(id, letter, args, word, help) [SBS_##id] = {letter, args},
-#include "events.def"
+#include "script/events.def"
 #undef SBS_EVENT
 };
 

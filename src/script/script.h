@@ -23,8 +23,8 @@
  *   recv-eintr 3
  *   run                                 anything behind # is a remark
  */
-#ifndef SB_FUZZ_SCRIPT_H
-#define SB_FUZZ_SCRIPT_H
+#ifndef SB_SCRIPT_SCRIPT_H
+#define SB_SCRIPT_SCRIPT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,7 +34,7 @@ enum sbs_kind {
 	SBS_BYTES,   /* payload: p[0..n) as written, in which a doubled backslash is one; sbs_unescape() reads it */
 	SBS_CUT_OFF, /* the script ends inside an escape: as RUN; p[0..n) */
 #define SBS_EVENT(id, letter, args, word, help) SBS_##id,
-#include "events.def"
+#include "script/events.def"
 #undef SBS_EVENT
 	SBS_KINDS
 };

@@ -4,10 +4,11 @@
  *
  *   bytes "any\n\x00"    run    run Z (a letter that means nothing else)    select 3    knob c 2    cut-off "i"
  */
-#include "script.h"
+#include "script/script.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 static const struct {
 	uint8_t letter, args;
@@ -16,7 +17,7 @@ static const struct {
 	[SBS_BYTES] = {0, 0, "bytes"},
 	[SBS_CUT_OFF] = {0, 0, "cut-off"},
 #define SBS_EVENT(id, letter, args, word, help) [SBS_##id] = {letter, args, word},
-#include "events.def"
+#include "script/events.def"
 #undef SBS_EVENT
 };
 
@@ -40,10 +41,18 @@ static void put_str(struct printer *t, const char *s)
 		put(t, *s++);
 }
 
+static void put_hex(struct printer *t, uint8_t c)
+{
+	char room[4];
+	struct sb_text hex = sb_text_in(room, sizeof(room));
+
+	sb_text_hex(&hex, c, 2);
+	put_str(t, "\\x");
+	put_str(t, sb_text_end(&hex));
+}
+
 static void put_byte(struct printer *t, uint8_t c, bool is_quoted)
 {
-	char hex[8];
-
 	if (c == '\\' || (c == '"' && is_quoted)) {
 		put(t, '\\');
 		put(t, (char)c);
@@ -54,8 +63,7 @@ static void put_byte(struct printer *t, uint8_t c, bool is_quoted)
 	} else if (c == ' ' && is_quoted) {
 		put(t, ' ');
 	} else {
-		snprintf(hex, sizeof(hex), "\\x%02x", c);
-		put_str(t, hex);
+		put_hex(t, c);
 	}
 }
 
@@ -80,9 +88,11 @@ static void print_bytes(struct printer *t, const struct sbs_event *e)
 static void print_value(struct printer *t, uint32_t v)
 {
 	char room[24];
+	struct sb_text number = sb_text_in(room, sizeof(room));
 
-	snprintf(room, sizeof(room), "  # %u", v);
-	put_str(t, room);
+	sb_text_str(&number, "  # ");
+	sb_text_u64(&number, v);
+	put_str(t, sb_text_end(&number));
 }
 
 static void print_event(struct printer *t, const struct sbs_event *e)
