@@ -155,6 +155,7 @@ def test_B37_a_lifetime_ends_even_a_busy_connection(serve, io):
         assert server.close_of()['reason'] == 'lifetime'
 
 
+@pytest.mark.parametrize('via', ['ipv4', 'unix'])
 def test_B41_what_is_not_read_stops_the_reading(serve, io, via):
     """The server holds one piece; the rest waits in the kernel and then in the sender. When it is read all is there."""
     server = serve('ECHO', '--io', io, '--log-level', 'debug', via=via)

@@ -237,7 +237,7 @@ def test_D73_the_memory_budget_is_used_up_and_everybody_is_served_in_the_end(ser
 
 def test_D73_who_holds_the_memory_and_stalls_is_ended_and_the_others_go_on(serve, io):
     server = serve('ECHO frame=u32be', '--io', io, '--max-held', '256k', '--max-conns', '64',
-                   '--frame-timeout', '500ms')
+                   '--frame-timeout', '300ms')
     with clients_of(server, 8) as stalled:
         for client in stalled:
             client.sendall(struct.pack('>I', 60000) + b'x' * 20000)
@@ -255,7 +255,7 @@ def test_D73_who_holds_the_memory_and_stalls_is_ended_and_the_others_go_on(serve
 def test_D73_stalled_readers_hold_the_memory_only_for_so_long(serve, io):
     """They hold a block each until they are reset; another client gets through, at once or when it comes again."""
     server = serve('ECHO rcvbuf=4k sndbuf=4k', '--io', io, '--max-held', '256k', '--max-conns', '64',
-                   '--idle-timeout', '500ms')
+                   '--idle-timeout', '250ms')
     with contextlib.ExitStack() as stack:
         for _ in range(8):
             client = stack.enter_context(server.connect(rcvbuf=4096))
@@ -333,7 +333,7 @@ def test_D78_a_slow_reader_learns_how_much_it_missed(serve, io):
             for _ in range(400):
                 client.sendall(b'x')
                 assert take(client, 1) == b'x'
-        time.sleep(0.3)
+        time.sleep(0.2)
     os.set_blocking(reader, False)
     end = time.monotonic() + GENEROUS
     while b'"event":"suppressed","of":"all"' not in seen and time.monotonic() < end:

@@ -195,7 +195,7 @@ def test_m21_a_small_buffer_at_the_listener_bounds_what_a_client_can_queue(serve
     for keys in ('rcvbuf=950 ', ''):
         server = serve(f'DISCARD {keys}stopread=60s')
         with server.connect(sndbuf=4096) as client:
-            sizes.append(fill(client, b'x' * 500))
+            sizes.append(fill(client, b'x' * 2000))
             client.setsockopt(1, 13, struct.pack('ii', 1, 0))  # SO_LINGER: do not leave a stalled close behind
         server.stop()
     assert sizes[0] * 2 < sizes[1]

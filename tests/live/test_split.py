@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import harness
 from harness import FRAMINGS, Server, finish, send_cut, take_all
 
-EXAMPLES = 150 if harness.FULL else 60
+EXAMPLES = 150 if harness.FULL else 40
 BROKEN = b'\xff\xff\xff\xff\xff\xff\n\xff\xff'
 
 
