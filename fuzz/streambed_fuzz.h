@@ -160,6 +160,12 @@ static SBF_MAYBE_UNUSED void sbf_drop(void)
 #if defined(SBF_FEED) && !defined(STREAMBED_FUZZ_TARGET)
 #define STREAMBED_FUZZ_TARGET
 
+/* Your file may well have a global p or n. */
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+
 #ifndef SBF_EMPTY
 #define SBF_EMPTY 0
 #endif
@@ -413,6 +419,10 @@ int main(int argc, char **argv)
 {
 	return sbf_main(argc, argv);
 }
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
 #endif
 
 #endif
