@@ -73,6 +73,9 @@ size_t sbs_args(enum sbs_kind kind);
 void sbs_say_fault(struct sb_text *t, uint8_t letter);
 /* Writes what \oXY sets: "first-byte". False when it is nothing. */
 bool sbs_say_knob(struct sb_text *t, uint8_t letter);
+/* The server that \ocX asks for: its listeners, parted by ';', and its options, by ' '. False: there is none of this
+ * letter. */
+bool sbs_config(uint8_t letter, const char **listens, const char **options);
 /* Whether it is one of the limits that a server is started with. */
 bool sbs_knob_is_limit(uint8_t letter);
 

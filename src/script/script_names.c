@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Names of events, faults and knobs: what the tables say, as words. */
+ * Names of events, faults, knobs and configs: what the tables say, as words. */
 #include "script/script.h"
 
 static const struct {
@@ -32,6 +32,15 @@ static const struct {
 #include "script/knobs.def"
 #undef SBS_KNOB_LIMIT
 #undef SBS_KNOB
+};
+
+static const struct {
+	uint8_t letter;
+	const char *listens, *options;
+} configs[] = {
+#define SB_CONFIG(letter, listens, options, flags) {letter, listens, options},
+#include "script/configs.def"
+#undef SB_CONFIG
 };
 
 enum { FAULTS = sizeof(faults) / sizeof(faults[0]), KNOBS = sizeof(knobs) / sizeof(knobs[0]) };
@@ -89,4 +98,16 @@ bool sbs_knob_is_limit(uint8_t letter)
 	int row = knob_row(letter);
 
 	return row >= 0 && knobs[row].is_limit;
+}
+
+bool sbs_config(uint8_t letter, const char **listens, const char **options)
+{
+	for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
+		if (configs[i].letter != letter)
+			continue;
+		*listens = configs[i].listens;
+		*options = configs[i].options;
+		return true;
+	}
+	return false;
 }

@@ -48,11 +48,32 @@ static void print_bytes(struct sb_text *t, const struct sbs_event *e)
 	}
 }
 
+/* "config: tcp://127.0.0.1:0,ECHO frame=line max=48; log-level=info" */
+static void remark_config(struct sb_text *t, uint8_t letter)
+{
+	const char *listens, *options;
+
+	if (!sbs_config(letter, &listens, &options)) {
+		sb_text_str(t, ": there is none of this letter");
+		return;
+	}
+	sb_text_str(t, ": ");
+	sb_text_str(t, listens[0] ? listens : "serve's own");
+	if (options[0]) {
+		sb_text_str(t, "; ");
+		sb_text_str(t, options);
+	}
+}
+
 static void remark_knob(struct sb_text *t, const struct sbs_event *e)
 {
 	sb_text_str(t, "  # ");
 	if (!sbs_say_knob(t, e->arg[0])) {
 		sb_text_str(t, "no knob has this letter");
+		return;
+	}
+	if (e->arg[0] == 'c') {
+		remark_config(t, e->arg[1]);
 		return;
 	}
 	sb_text_str(t, ": ");
