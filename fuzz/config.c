@@ -17,7 +17,7 @@ static const struct {
 	const char *listens, *options;
 } rows[] = {
 #define SB_CONFIG(letter, listens, options, flags) {letter, flags, listens, options},
-#include "configs.def"
+#include "script/configs.def"
 #undef SB_CONFIG
 };
 

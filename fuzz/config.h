@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Servers to be fuzzed: a row of configs.def, with the limits that a script sets (knobs.def) on top. */
+ * Servers to be fuzzed: a row of script/configs.def, with the limits that a script sets (knobs.def) on top. */
 #ifndef SB_FUZZ_CONFIG_H
 #define SB_FUZZ_CONFIG_H
 

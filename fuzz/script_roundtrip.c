@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Target: any bytes are a script, its listing compiles back to the same bytes, and compiling any text is safe. */
+ * Target: any bytes are a script, its listing compiles back to the same bytes; and any bytes as a listing compile to a
+ * script whose listing compiles to the same, or are refused with a line and a column that there are. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,28 +30,104 @@ static void check_events(const uint8_t *data, size_t n)
 		sb_found("script: events end at %zu of %zu", at, n);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+/* The listing of a script compiles back. */
+static void check_back(const uint8_t *script, size_t n)
 {
-	size_t text_n = sbs_print(data, n, NULL, 0);
+	size_t text_n = sbs_print(script, n, NULL, 0);
 	char *text = malloc(text_n + 1);
 	uint8_t *back = malloc(n + 1);
+	struct sb_fault fault = {0};
+	uint32_t line;
 	long r;
 
-	digest = text_n;
-	check_events(data, n);
 	if (!text || !back)
 		abort();
-	sbs_print(data, n, text, text_n);
+	sbs_print(script, n, text, text_n);
 	text[text_n] = '\0';
 	sb_tell("%s", text);
-	r = sbs_compile(text, text_n, back, n);
+	r = sbs_compile(text, text_n, back, n, &line, &fault);
 	if (r < 0)
-		sb_found("script: line %ld of its own listing does not compile:\n%s", -r, text);
-	if ((size_t)r != n || memcmp(back, data, n) != 0)
+		sb_found("script: its own listing does not compile: %u:%u: %s\n%s", line, fault.col, fault.text, text);
+	if ((size_t)r != n || memcmp(back, script, n) != 0)
 		sb_found("script: %zu bytes came back as %ld:\n%s", n, r, text);
-	/* And what is no listing is refused, or read, but never more. */
-	sbs_compile((const char *)data, n, back, n);
+	digest = digest * 31 + text_n;
 	free(text);
 	free(back);
+}
+
+/* How long a line is, the first being 1; 0 when there is no such line. */
+static size_t line_length(const char *text, size_t n, uint32_t line)
+{
+	const char *end = text + n, *next;
+
+	for (; line > 1; line--) {
+		next = memchr(text, '\n', (size_t)(end - text));
+		if (!next)
+			return 0;
+		text = next + 1;
+	}
+	next = memchr(text, '\n', (size_t)(end - text));
+	return (size_t)((next ? next : end) - text);
+}
+
+/* Events that are no payload. */
+static size_t count_events(const uint8_t *script, size_t n)
+{
+	struct sbs_event e;
+	size_t at = 0, count = 0;
+
+	while (sbs_next(script, n, &at, &e))
+		count += e.kind != SBS_BYTES;
+	return count;
+}
+
+/* Lines that are events, payload aside. */
+static size_t count_lines(const char *text, size_t n)
+{
+	const char *end = text + n;
+	size_t count = 0;
+
+	while (text < end) {
+		const char *next = memchr(text, '\n', (size_t)(end - text));
+
+		next = next ? next : end;
+		while (text < next && (*text == ' ' || *text == '\t' || *text == '\r'))
+			text++;
+		if (text < next && *text != '#' && (next - text < 5 || memcmp(text, "bytes", 5) != 0))
+			count++;
+		text = next + (next < end);
+	}
+	return count;
+}
+
+static void check_listing(const char *text, size_t n)
+{
+	uint8_t *script = malloc(n + 1);
+	struct sb_fault fault = {0};
+	uint32_t line;
+	long r;
+
+	if (!script)
+		abort();
+	r = sbs_compile(text, n, script, n, &line, &fault);
+	digest = digest * 31 + (uint64_t)r;
+	if (r < 0 && (fault.code != r || !fault.text[0] || fault.col < 1 || fault.col > line_length(text, n, line) + 1))
+		sb_found("script: refused in line %u, column %u of %zu: %s", line, fault.col,
+			 line_length(text, n, line), fault.text);
+	if (r > (long)n)
+		sb_found("script: a listing of %zu bytes became %ld", n, r);
+	if (r >= 0 && count_lines(text, n) != count_events(script, (size_t)r))
+		sb_found("script: %zu lines became %zu events", count_lines(text, n), count_events(script, (size_t)r));
+	if (r > 0)
+		check_back(script, (size_t)r);
+	free(script);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	digest = n;
+	check_events(data, n);
+	check_back(data, n);
+	check_listing((const char *)data, n);
 	return 0;
 }

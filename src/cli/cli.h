@@ -12,6 +12,7 @@ enum sb_exit {
 	SB_EXIT_FOUND = 1,
 	SB_EXIT_USAGE = 2,
 	SB_EXIT_INCONCLUSIVE = 3,
+	SB_EXIT_DATA = 65,
 	SB_EXIT_UNAVAILABLE = 69,
 	SB_EXIT_SOFTWARE = 70,
 	SB_EXIT_OS = 71,
@@ -23,6 +24,7 @@ enum sb_exit {
 /* The commands: argv[0] is the command's own name. They return an exit code. */
 int sb_cmd_serve(int argc, char **argv);
 int sb_cmd_send(int argc, char **argv);
+int sb_cmd_explain(int argc, char **argv);
 int sb_cmd_version(void);
 
 /* ---- options ---- */

@@ -21,6 +21,7 @@ static const struct {
 	{"serve", "run the server: ECHO on tcp and udp 127.0.0.1:7777 and [::1]:7777 unless told otherwise",
 	 sb_cmd_serve},
 	{"send", "send messages to an endpoint and report each send and each recv", sb_cmd_send},
+	{"explain", "a script, as a crash's input is one, an event a line; and such a listing back", sb_cmd_explain},
 	{"version", "what this is built from and what works here (also --version)", cmd_version},
 };
 
@@ -38,8 +39,9 @@ static int help(void)
 	printf("usage: streambed COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].help);
-	printf("\nstreambed COMMAND --help tells more. Exit codes: 0 ok, 1 a finding, 2 usage, 69 unavailable,\n"
-	       "71 the system refused, 74 input or output failed, 77 no permission, 78 configuration.\n");
+	printf("\nstreambed COMMAND --help tells more. Exit codes: 0 ok, 1 a finding, 2 usage, 65 wrong data,\n"
+	       "69 unavailable, 71 the system refused, 74 input or output failed, 77 no permission, 78 "
+	       "configuration.\n");
 	return SB_EXIT_OK;
 }
 
@@ -59,7 +61,8 @@ int main(int argc, char **argv)
 		if (strcmp(word, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	if (argc < 2)
-		return sb_complain("", SB_EXIT_USAGE, "which command? serve, send or version; see streambed --help");
+		return sb_complain("", SB_EXIT_USAGE,
+				   "which command? serve, send, explain or version; see streambed --help");
 	nearest = sb_nearest(sb_slice_cstr(word), name_at, NULL);
 	if (nearest)
 		return sb_complain("", SB_EXIT_USAGE, "unknown command \"%s\" (did you mean %s?)", word, nearest);

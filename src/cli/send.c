@@ -3,9 +3,10 @@
  * streambed send: sends messages to an endpoint, round by round, and reports each send and each recv.
  *
  * By default ten sends of 100 bytes, then a recv of up to 1000. Read from the bottom: the command opens the
- * connection once, and repeats the round.
+ * connection once, and repeats the round. With --script all that is another file's: play.h.
  */
-#include "cli/send.h"
+#include "cli/input.h"
+#include "cli/play.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,7 +143,7 @@ static void run(struct sb_send *s)
 
 /* ---- the command ---- */
 
-static int run_open(struct sb_send *s)
+static int run_open(struct sb_send *s, const struct sb_input *script)
 {
 	struct sb_fault fault = {0};
 
@@ -151,7 +152,9 @@ static int run_open(struct sb_send *s)
 		return s->exit;
 	}
 	catch_signals(s->wake);
-	if (sb_send_open(s)) {
+	if (s->plan.script) {
+		sb_play_script(s, (const uint8_t *)script->text, script->n);
+	} else if (sb_send_open(s)) {
 		run(s);
 		sb_sys_close(s->sys, s->fd);
 	}
@@ -163,10 +166,15 @@ static int run_open(struct sb_send *s)
 int sb_cmd_send(int argc, char **argv)
 {
 	struct sb_send s = {.sys = sb_sys_open(), .stop = &stop_signal};
+	struct sb_input script = {0};
 	int code = sb_send_args(&s, argc, argv);
 
 	if (code != 0)
 		return code < 0 ? SB_EXIT_OK : code;
+	if (s.plan.script)
+		code = sb_input_read(&script, "send", s.plan.script, SB_SCRIPT_MAX);
+	if (code != 0)
+		return code;
 	/* A line at a time, also into a pipe: who reads along sees a send when it happens. */
 	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	s.wake = sb_sys_wake_open(s.sys);
@@ -176,10 +184,11 @@ int sb_cmd_send(int argc, char **argv)
 	s.in = malloc((size_t)s.plan.recv_size);
 	if (s.out && s.in) {
 		memcpy(s.out, s.plan.text, strlen(s.plan.text));
-		code = run_open(&s);
+		code = run_open(&s, &script);
 	} else {
 		code = sb_complain("send", SB_EXIT_OS, "no memory for --size and --recv-size");
 	}
+	free(script.text);
 	free(s.in);
 	free(s.out);
 	sb_sys_close(s.sys, s.wake);

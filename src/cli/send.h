@@ -3,8 +3,9 @@
  * streambed send: what its parts share.
  *
  * send.c repeats the rounds; send_args.c reads the command line; send_open.c makes the connection; send_io.c moves
- * bytes and judges the reply; send_report.c says what happened. Functions that return bool say whether to go on: after
- * false the run is over, for a reason that has been said (exit is set) or because somebody asked for its end.
+ * bytes and judges the reply; send_report.c says what happened. A script is played by play.c instead of the rounds.
+ * Functions that return bool say whether to go on: after false the run is over, for a reason that has been said (exit
+ * is set) or because somebody asked for its end.
  */
 #ifndef SB_CLI_SEND_H
 #define SB_CLI_SEND_H
@@ -28,6 +29,8 @@ struct sb_send_plan {
 	uint64_t count, size, recv_size, rounds, every_ns, timeout_ns, reply_size;
 	enum sb_reply reply;
 	bool is_udp_connected, is_corked, is_json;
+	const char *script;   /* a file: then the script says what is sent */
+	uint64_t max_time_ns; /* of the script, and of its end */
 };
 
 /* Calls that moved something, the bytes they moved, and the datagrams of which not all fitted. */
@@ -69,6 +72,12 @@ int sb_send_args(struct sb_send *s, int argc, char **argv);
 
 /* Tries the target's addresses in order; says which one it is, or why none. */
 bool sb_send_open(struct sb_send *s);
+/* The same without a word: a descriptor, or why the last one failed. Sets peer and local. */
+int sb_send_dial(struct sb_send *s);
+/* Says why there is no connection; returns false. */
+bool sb_send_not_open(struct sb_send *s, int err);
+/* Whether we are connected to our own end. */
+bool sb_send_is_itself(const struct sb_send *s);
 
 /* ---- send_io.c ---- */
 
@@ -88,6 +97,8 @@ bool sb_send_await_end(struct sb_send *s);
 
 /* ---- send_report.c ---- */
 
+/* Prints the text and a line end. */
+void sb_send_emit(struct sb_send *s, struct sb_text *t);
 void sb_report_open(struct sb_send *s);
 /* asked: bytes the call was given; blocked_ns: how long there was no room for them. */
 void sb_report_send(struct sb_send *s, size_t bytes, size_t asked, uint64_t blocked_ns);

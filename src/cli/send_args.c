@@ -18,6 +18,8 @@ enum flag_id {
 	FLAG_UDP_CONNECTED,
 	FLAG_NO_CORK,
 	FLAG_JSON,
+	FLAG_SCRIPT,
+	FLAG_MAX_TIME,
 };
 
 static const struct sb_flag flags[] = {
@@ -32,6 +34,8 @@ static const struct sb_flag flags[] = {
 	{"udp-connected", NULL, "connect the UDP socket once, then send and recv", FLAG_UDP_CONNECTED},
 	{"no-cork", NULL, "TCP: let each send leave at once", FLAG_NO_CORK},
 	{"json", NULL, "one JSON object a line", FLAG_JSON},
+	{"script", "FILE", "play the peers of this script (streambed explain), - is stdin", FLAG_SCRIPT},
+	{"max-time", "TIME", "of a script, and again of its end (default 10s)", FLAG_MAX_TIME},
 };
 
 enum { FLAGS = sizeof(flags) / sizeof(flags[0]), UDP_SIZE_MAX = 65507 };
@@ -55,9 +59,28 @@ static const struct number_row {
 	{FLAG_ROUNDS, sb_parse_count, sb_text_u64, 1, 1000000000, offsetof(struct sb_send_plan, rounds)},
 	{FLAG_RECV_SIZE, sb_parse_size, sb_text_size, 1, 64 * MIB, offsetof(struct sb_send_plan, recv_size)},
 	{FLAG_TIMEOUT, sb_parse_time, sb_text_time, MS, DAY, offsetof(struct sb_send_plan, timeout_ns)},
+	{FLAG_MAX_TIME, sb_parse_time, sb_text_time, MS, DAY, offsetof(struct sb_send_plan, max_time_ns)},
 };
 
 enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
+
+static void help_script(void)
+{
+	printf("\n--script plays the peers' side of a script, which streambed explain lists, against a real server:\n"
+	       "connections, payload, fin, rst, cut, run, ticks of 10 ms, datagrams late, doubled and lost. A real "
+	       "kernel\n"
+	       "is not told but asked, so this is as good as it can be: a cut is a send of its own, made when the "
+	       "peer's\n"
+	       "kernel has all that went before (unix: when the peer has read it), and run also waits until nothing "
+	       "has\n"
+	       "come for 1 ms, 200 ms at most. The server may still read two pieces at once. Everything is read as it "
+	       "comes;\n"
+	       "behind knob w X no more than X bytes and what drain adds, but the kernels' buffers lie between. At the "
+	       "end\n"
+	       "windows open, each connection gets our FIN and is read to its end, UDP for 200 ms. What only a "
+	       "simulated\n"
+	       "kernel can do is skipped, counted and named, and so are the waits beyond --max-time.\n");
+}
 
 /* -1, which is no exit code: all is said. */
 static int help(void)
@@ -72,10 +95,15 @@ static int help(void)
 	       "        eof:  our end after the last round, then everything up to the peer's.\n"
 	       "        SIZE: so many bytes a round, whatever they are.\n"
 	       "TCP: the sends of a round are corked: they leave together. The connection is kept over the rounds.\n"
-	       "INT or TERM: ends with the summary; the second time at once.\n\n"
-	       "exit: 0 all went well; 1 the reply differs; 2 usage; 69 refused, unreachable, reset, closed too\n"
-	       "early, timed out, or name not found; 71 the system refused; 74 stdout takes no more; 77 no "
-	       "permission\n\n"
+	       "INT or TERM: ends with the summary; the second time at once.\n");
+	help_script();
+	printf("\n"
+	       "exit: 0 all went well; 1 the reply differs, or after a script the server takes no connection or has "
+	       "not\n"
+	       "ended one; 2 usage; 65 the script is too large; 69 refused, unreachable, reset, closed too early, "
+	       "timed\n"
+	       "out, or name not found; 71 the system refused; 74 stdout takes no more, or the script cannot be read;\n"
+	       "77 no permission\n\n"
 	       "example: ten sends of 100 bytes once a second, to a server that takes them in one recv of 1000\n"
 	       "  streambed serve --listen 'tcp://127.0.0.1:7777,ECHO recv=1000' &\n"
 	       "  streambed send tcp://127.0.0.1:7777 --every 1s --rounds 3\n");
@@ -148,6 +176,9 @@ static int take_flag(struct sb_send_plan *plan, const struct sb_args *args)
 	case FLAG_NO_CORK:
 		plan->is_corked = false;
 		return 0;
+	case FLAG_SCRIPT:
+		plan->script = args->value;
+		return 0;
 	default:
 		plan->is_json = true;
 		return 0;
@@ -163,12 +194,31 @@ static int take_word(struct sb_send_plan *plan, const char *word)
 	return 0;
 }
 
+/* A script says itself what is sent, when, and over how many connections. */
+static int check_script(struct sb_send *s, unsigned given)
+{
+	const unsigned free = 1u << FLAG_SCRIPT | 1u << FLAG_MAX_TIME | 1u << FLAG_TIMEOUT | 1u << FLAG_JSON;
+
+	for (size_t i = 0; i < FLAGS; i++)
+		if (given & ~free & 1u << flags[i].id)
+			return sb_complain("send", SB_EXIT_USAGE,
+					   "--script and --%s do not go together: the script says what is sent",
+					   flags[i].name);
+	s->plan.is_udp_connected = s->target.on == SB_ON_UDP;
+	s->plan.is_corked = false;
+	return 0;
+}
+
 /* What only the endpoint tells: does everything that was asked for apply? */
 static int check(struct sb_send *s, unsigned given)
 {
 	struct sb_send_plan *plan = &s->plan;
 	bool is_udp = s->target.on == SB_ON_UDP;
 
+	if (plan->script)
+		return check_script(s, given);
+	if (given & 1u << FLAG_MAX_TIME)
+		return sb_complain("send", SB_EXIT_USAGE, "--max-time is for --script: --timeout limits each wait");
 	if (!is_udp && plan->is_udp_connected)
 		return sb_complain("send", SB_EXIT_USAGE, "--udp-connected is for udp://, and this is %.200s",
 				   plan->endpoint);
@@ -206,6 +256,7 @@ int sb_send_args(struct sb_send *s, int argc, char **argv)
 					.size = 100,
 					.recv_size = 1000,
 					.timeout_ns = 5000 * MS,
+					.max_time_ns = 10000 * MS,
 					.is_corked = true};
 	while (code == 0 && sb_args_next(&args) != SB_ARG_END) {
 		if (args.id == SB_ARG_HELP)

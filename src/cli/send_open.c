@@ -118,7 +118,7 @@ static int open_unconnected(struct sb_send *s, const struct sb_endpoint *to)
 
 /* Where nothing listens on a port from which the kernel picks ours, it may pick that very port: TCP then connects
  * to itself, UDP hears itself, and both echo to perfection. */
-static bool is_itself(const struct sb_send *s)
+bool sb_send_is_itself(const struct sb_send *s)
 {
 	return s->peer.on != SB_ON_UNIX && sb_addr_eq(&s->local, &s->peer.addr);
 }
@@ -130,7 +130,7 @@ static int open_one(struct sb_send *s, const struct sb_endpoint *to)
 	return s->plan.is_udp_connected ? open_connected(s, to) : open_unconnected(s, to);
 }
 
-static bool say_why(struct sb_send *s, int err)
+bool sb_send_not_open(struct sb_send *s, int err)
 {
 	char tried[48] = "", time[32];
 	struct sb_text t = sb_text_in(tried, sizeof(tried));
@@ -147,25 +147,25 @@ static bool say_why(struct sb_send *s, int err)
 	return sb_send_fail(s, sb_send_exit_of(err), "%s%s", sb_send_why(err), tried);
 }
 
+int sb_send_dial(struct sb_send *s)
+{
+	int r = -EADDRNOTAVAIL;
+
+	for (int i = 0; i < s->target.n && r < 0 && !sb_send_is_over(s); i++) {
+		s->peer = s->target.at[i];
+		r = open_one(s, &s->peer);
+	}
+	return r;
+}
+
 bool sb_send_open(struct sb_send *s)
 {
-	int err = -EADDRNOTAVAIL;
-
-	for (int i = 0; i < s->target.n; i++) {
-		s->peer = s->target.at[i];
-		s->fd = open_one(s, &s->peer);
-		if (s->fd < 0) {
-			err = s->fd;
-			if (sb_send_is_over(s))
-				return false;
-			continue;
-		}
-		if (is_itself(s))
-			return sb_send_fail(
-				s, SB_EXIT_UNAVAILABLE,
-				"connected to itself: nothing listens there, and our end was given that very port");
-		sb_report_open(s);
-		return true;
-	}
-	return say_why(s, err);
+	s->fd = sb_send_dial(s);
+	if (s->fd < 0)
+		return sb_send_is_over(s) ? false : sb_send_not_open(s, s->fd);
+	if (sb_send_is_itself(s))
+		return sb_send_fail(s, SB_EXIT_UNAVAILABLE,
+				    "connected to itself: nothing listens there, and our end was given that very port");
+	sb_report_open(s);
+	return true;
 }

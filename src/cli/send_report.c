@@ -7,79 +7,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cli/say.h"
+
 /* ---- lines ---- */
 
 enum { ROOM = 4096 }; /* a unix path of 107 bytes that all need escapes, twice, and the numbers */
 
-static void emit(struct sb_send *s, struct sb_text *t)
+void sb_send_emit(struct sb_send *s, struct sb_text *t)
 {
 	sb_text_char(t, '\n');
 	sb_print(t);
 	s->is_mute = s->is_mute || ferror(stdout);
 }
 
-/* "3 sends", "1 recv". */
-static void say_count(struct sb_text *t, uint64_t n, const char *noun)
-{
-	sb_text_u64(t, n);
-	sb_text_char(t, ' ');
-	sb_text_str(t, noun);
-	if (n != 1)
-		sb_text_char(t, 's');
-}
-
-/* For people: two places are enough. */
-static void say_span(struct sb_text *t, uint64_t ns)
-{
-	char room[48];
-
-	if (ns < UINT64_C(1000000000))
-		snprintf(room, sizeof(room), "%.2fms", (double)ns / 1e6);
-	else
-		snprintf(room, sizeof(room), "%.2fs", (double)ns / 1e9);
-	sb_text_str(t, room);
-}
-
-static void json_name(struct sb_text *t, const char *name)
-{
-	sb_text_str(t, ",\"");
-	sb_text_str(t, name);
-	sb_text_str(t, "\":");
-}
-
-static void json_num(struct sb_text *t, const char *name, uint64_t v)
-{
-	json_name(t, name);
-	sb_text_u64(t, v);
-}
-
-static void json_bool(struct sb_text *t, const char *name, bool v)
-{
-	json_name(t, name);
-	sb_text_str(t, v ? "true" : "false");
-}
-
-static void json_str(struct sb_text *t, const char *name, const char *v)
-{
-	json_name(t, name);
-	sb_text_char(t, '"');
-	sb_text_json(t, sb_slice_cstr(v));
-	sb_text_char(t, '"');
-}
-
-static void json_begin(struct sb_text *t, const char *event)
-{
-	sb_text_str(t, "{\"v\":1");
-	json_str(t, "event", event);
-}
-
 static void json_tally(struct sb_text *t, const struct sb_tally *n)
 {
-	json_num(t, "sends", n->sends);
-	json_num(t, "sent", n->sent);
-	json_num(t, "recvs", n->recvs);
-	json_num(t, "received", n->received);
-	json_num(t, "cut", n->cut);
+	sb_json_num(t, "sends", n->sends);
+	sb_json_num(t, "sent", n->sent);
+	sb_json_num(t, "recvs", n->recvs);
+	sb_json_num(t, "received", n->received);
+	sb_json_num(t, "cut", n->cut);
 }
 
 /* ---- events ---- */
@@ -109,14 +56,14 @@ void sb_report_open(struct sb_send *s)
 	endpoint(&s->peer, peer, sizeof(peer));
 	address(&s->local, from, sizeof(from));
 	if (s->plan.is_json) {
-		json_begin(&t, "connect");
-		json_str(&t, "endpoint", peer);
+		sb_json_begin(&t, "connect");
+		sb_json_str(&t, "endpoint", peer);
 		if (s->peer.on != SB_ON_UNIX)
-			json_str(&t, "from", from);
-		json_bool(&t, "connected", is_connected);
-		json_bool(&t, "corked", s->plan.is_corked);
+			sb_json_str(&t, "from", from);
+		sb_json_bool(&t, "connected", is_connected);
+		sb_json_bool(&t, "corked", s->plan.is_corked);
 		sb_text_char(&t, '}');
-		emit(s, &t);
+		sb_send_emit(s, &t);
 		return;
 	}
 	sb_text_str(&t, is_connected ? "connected " : "sending to ");
@@ -130,7 +77,7 @@ void sb_report_open(struct sb_send *s)
 			&t,
 			"\ncorked: the sends of a round leave together, and one recv can take them all; with --no-cork"
 			" each leaves at once");
-	emit(s, &t);
+	sb_send_emit(s, &t);
 }
 
 void sb_report_send(struct sb_send *s, size_t bytes, size_t asked, uint64_t blocked_ns)
@@ -139,15 +86,15 @@ void sb_report_send(struct sb_send *s, size_t bytes, size_t asked, uint64_t bloc
 	struct sb_text t = sb_text_in(room, sizeof(room));
 
 	if (s->plan.is_json) {
-		json_begin(&t, "send");
-		json_num(&t, "round", s->round);
-		json_num(&t, "n", s->now.sends);
-		json_num(&t, "bytes", bytes);
-		json_num(&t, "asked", asked);
-		json_bool(&t, "blocked", blocked_ns > 0);
-		json_num(&t, "blocked_ns", blocked_ns);
+		sb_json_begin(&t, "send");
+		sb_json_num(&t, "round", s->round);
+		sb_json_num(&t, "n", s->now.sends);
+		sb_json_num(&t, "bytes", bytes);
+		sb_json_num(&t, "asked", asked);
+		sb_json_bool(&t, "blocked", blocked_ns > 0);
+		sb_json_num(&t, "blocked_ns", blocked_ns);
 		sb_text_char(&t, '}');
-		emit(s, &t);
+		sb_send_emit(s, &t);
 		return;
 	}
 	sb_text_str(&t, "send ");
@@ -157,12 +104,12 @@ void sb_report_send(struct sb_send *s, size_t bytes, size_t asked, uint64_t bloc
 		sb_text_u64(&t, bytes);
 		sb_text_str(&t, " of ");
 	}
-	say_count(&t, asked, "byte");
+	sb_say_count(&t, asked, "byte");
 	if (blocked_ns > 0) {
 		sb_text_str(&t, ", blocked ");
-		say_span(&t, blocked_ns);
+		sb_say_span(&t, blocked_ns);
 	}
-	emit(s, &t);
+	sb_send_emit(s, &t);
 }
 
 void sb_report_recv(struct sb_send *s, size_t bytes, size_t kept)
@@ -171,25 +118,25 @@ void sb_report_recv(struct sb_send *s, size_t bytes, size_t kept)
 	struct sb_text t = sb_text_in(room, sizeof(room));
 
 	if (s->plan.is_json) {
-		json_begin(&t, "recv");
-		json_num(&t, "round", s->round);
-		json_num(&t, "n", s->now.recvs);
-		json_num(&t, "bytes", bytes);
-		json_num(&t, "kept", kept);
+		sb_json_begin(&t, "recv");
+		sb_json_num(&t, "round", s->round);
+		sb_json_num(&t, "n", s->now.recvs);
+		sb_json_num(&t, "bytes", bytes);
+		sb_json_num(&t, "kept", kept);
 		sb_text_char(&t, '}');
-		emit(s, &t);
+		sb_send_emit(s, &t);
 		return;
 	}
 	sb_text_str(&t, "recv ");
 	sb_text_u64(&t, s->now.recvs);
 	sb_text_str(&t, ": ");
-	say_count(&t, bytes, "byte");
+	sb_say_count(&t, bytes, "byte");
 	if (kept < bytes) {
 		sb_text_str(&t, ", of which ");
 		sb_text_u64(&t, kept);
 		sb_text_str(&t, " fitted: the rest of the datagram is gone (--recv-size)");
 	}
-	emit(s, &t);
+	sb_send_emit(s, &t);
 }
 
 void sb_report_stray(struct sb_send *s, const struct sb_addr *from, size_t bytes)
@@ -199,35 +146,35 @@ void sb_report_stray(struct sb_send *s, const struct sb_addr *from, size_t bytes
 
 	address(from, name, sizeof(name));
 	if (s->plan.is_json) {
-		json_begin(&t, "recv");
-		json_num(&t, "round", s->round);
-		json_num(&t, "bytes", bytes);
-		json_str(&t, "stray_from", name);
+		sb_json_begin(&t, "recv");
+		sb_json_num(&t, "round", s->round);
+		sb_json_num(&t, "bytes", bytes);
+		sb_json_str(&t, "stray_from", name);
 		sb_text_char(&t, '}');
-		emit(s, &t);
+		sb_send_emit(s, &t);
 		return;
 	}
 	sb_text_str(&t, "not counted: ");
-	say_count(&t, bytes, "byte");
+	sb_say_count(&t, bytes, "byte");
 	sb_text_str(&t, " from ");
 	sb_text_str(&t, name);
 	sb_text_str(&t, ", to whom nothing was sent");
-	emit(s, &t);
+	sb_send_emit(s, &t);
 }
 
 /* "sent 1000 bytes in 10 sends, received 1000 bytes in 1 recv, in 0.21ms" */
 static void say_tally(struct sb_text *t, const struct sb_tally *n, uint64_t ns)
 {
 	sb_text_str(t, "sent ");
-	say_count(t, n->sent, "byte");
+	sb_say_count(t, n->sent, "byte");
 	sb_text_str(t, " in ");
-	say_count(t, n->sends, "send");
+	sb_say_count(t, n->sends, "send");
 	sb_text_str(t, ", received ");
-	say_count(t, n->received, "byte");
+	sb_say_count(t, n->received, "byte");
 	sb_text_str(t, " in ");
-	say_count(t, n->recvs, "recv");
+	sb_say_count(t, n->recvs, "recv");
 	sb_text_str(t, ", in ");
-	say_span(t, ns);
+	sb_say_span(t, ns);
 }
 
 void sb_report_round(struct sb_send *s, uint64_t ns)
@@ -237,15 +184,15 @@ void sb_report_round(struct sb_send *s, uint64_t ns)
 	struct sb_text t = sb_text_in(room, sizeof(room));
 
 	if (s->plan.is_json) {
-		json_begin(&t, "round");
-		json_num(&t, "round", s->round);
+		sb_json_begin(&t, "round");
+		sb_json_num(&t, "round", s->round);
 		json_tally(&t, &s->now);
-		json_num(&t, "missing", missing);
+		sb_json_num(&t, "missing", missing);
 		if (s->plan.reply == SB_REPLY_ECHO)
-			json_bool(&t, "same", missing == 0);
-		json_num(&t, "ns", ns);
+			sb_json_bool(&t, "same", missing == 0);
+		sb_json_num(&t, "ns", ns);
 		sb_text_char(&t, '}');
-		emit(s, &t);
+		sb_send_emit(s, &t);
 		return;
 	}
 	sb_text_str(&t, "round ");
@@ -261,7 +208,7 @@ void sb_report_round(struct sb_send *s, uint64_t ns)
 	} else if (s->plan.reply == SB_REPLY_ECHO) {
 		sb_text_str(&t, s->now.cut ? ": the same bytes, as far as they fitted" : ": the same bytes");
 	}
-	emit(s, &t);
+	sb_send_emit(s, &t);
 }
 
 void sb_report_summary(struct sb_send *s)
@@ -271,24 +218,24 @@ void sb_report_summary(struct sb_send *s)
 	struct sb_text t = sb_text_in(room, sizeof(room));
 
 	if (s->plan.is_json) {
-		json_begin(&t, "summary");
-		json_num(&t, "rounds", s->rounds_done);
+		sb_json_begin(&t, "summary");
+		sb_json_num(&t, "rounds", s->rounds_done);
 		json_tally(&t, &s->all);
-		json_num(&t, "missing", s->missing);
-		json_bool(&t, "stopped", *s->stop != 0);
-		json_num(&t, "exit", (uint64_t)s->exit);
-		json_num(&t, "ns", ns);
+		sb_json_num(&t, "missing", s->missing);
+		sb_json_bool(&t, "stopped", *s->stop != 0);
+		sb_json_num(&t, "exit", (uint64_t)s->exit);
+		sb_json_num(&t, "ns", ns);
 		sb_text_char(&t, '}');
-		emit(s, &t);
+		sb_send_emit(s, &t);
 		return;
 	}
 	sb_text_str(&t, "summary: ");
-	say_count(&t, s->rounds_done, "round");
+	sb_say_count(&t, s->rounds_done, "round");
 	sb_text_str(&t, ", ");
 	say_tally(&t, &s->all, ns);
 	if (*s->stop)
 		sb_text_str(&t, *s->stop == SIGINT ? ", ended by INT" : ", ended by TERM");
-	emit(s, &t);
+	sb_send_emit(s, &t);
 }
 
 /* ---- errors ---- */
@@ -304,12 +251,12 @@ bool sb_send_fail(struct sb_send *s, int code, const char *format, ...)
 	va_end(list);
 	s->exit = code;
 	if (s->plan.is_json) {
-		json_begin(&t, "error");
-		json_str(&t, "endpoint", s->plan.endpoint);
-		json_str(&t, "text", what);
-		json_num(&t, "exit", (uint64_t)code);
+		sb_json_begin(&t, "error");
+		sb_json_str(&t, "endpoint", s->plan.endpoint);
+		sb_json_str(&t, "text", what);
+		sb_json_num(&t, "exit", (uint64_t)code);
 		sb_text_char(&t, '}');
-		emit(s, &t);
+		sb_send_emit(s, &t);
 	}
 	/* stdout first, so that the two are in order where they are one. */
 	fflush(stdout);

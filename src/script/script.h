@@ -26,9 +26,8 @@
 #ifndef SB_SCRIPT_SCRIPT_H
 #define SB_SCRIPT_SCRIPT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "base/fault.h"
+#include "base/text.h"
 
 enum sbs_kind {
 	SBS_BYTES,   /* payload: p[0..n) as written, in which a doubled backslash is one; sbs_unescape() reads it */
@@ -59,8 +58,25 @@ uint32_t sbs_value(uint8_t x);
 /* Writes the listing of a script, at most room bytes, and returns how many it has (which may be more). */
 size_t sbs_print(const uint8_t *script, size_t n, char *out, size_t room);
 
-/* Compiles a listing. Returns how many bytes the script has (out may be too small for them), or -line of the first line
- * that is not one. */
-long sbs_compile(const char *text, size_t n, uint8_t *out, size_t room);
+/* Compiles a listing. Returns how many bytes the script has (out may be too small for them, but never more than n are
+ * written), or SB_E_UNKNOWN or SB_E_SYNTAX: then *line is the first line that is none, from 1, and *fault (may be NULL)
+ * says what is wrong in which of its columns. Each line of what compiles is one event of the script. */
+long sbs_compile(const char *text, size_t n, uint8_t *out, size_t room, uint32_t *line, struct sb_fault *fault);
+
+/* ---- names ---- */
+
+/* The word of a kind in a listing: "recv-eintr". */
+const char *sbs_word(enum sbs_kind kind);
+/* What follows the word: characters. */
+size_t sbs_args(enum sbs_kind kind);
+/* Writes what \eX makes fail, and how: "recv: ECONNRESET". */
+void sbs_say_fault(struct sb_text *t, uint8_t letter);
+/* Writes what \oXY sets: "first-byte". False when it is nothing. */
+bool sbs_say_knob(struct sb_text *t, uint8_t letter);
+/* The server that \ocX asks for: its listeners, parted by ';', and its options, by ' '. False: there is none of this
+ * letter. */
+bool sbs_config(uint8_t letter, const char **listens, const char **options);
+/* Whether it is one of the limits that a server is started with. */
+bool sbs_knob_is_limit(uint8_t letter);
 
 #endif

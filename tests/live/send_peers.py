@@ -17,7 +17,8 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get('SB_BIN') or os.path.join(ROOT, 'build', 'asan', 'streambed')
 GENEROUS = 60  # seconds until something that should happen counts as never happening
-EVENTS = {'connect', 'send', 'recv', 'round', 'summary', 'error'}
+EVENTS = {'connect', 'send', 'recv', 'round', 'summary', 'error', 'connection', 'skipped'}
+WORDS = {'event', 'endpoint', 'from', 'text', 'stray_from', 'end', 'error', 'what', 'why'}
 
 
 # ---- peers -------------------------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ class Done:
         for e in events:
             assert e['v'] == 1 and e['event'] in EVENTS
             for k, v in e.items():
-                numeric = k not in ('event', 'endpoint', 'from', 'text', 'stray_from')
+                numeric = k not in WORDS
                 assert isinstance(v, (int, bool) if numeric else str), (k, v)
         return [e for e in events if name in (None, e['event'])]
 
