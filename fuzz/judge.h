@@ -5,9 +5,10 @@
 #define SB_FUZZ_JUDGE_H
 
 #if defined(__clang__)
+#define JUDGE_ATTRIBUTE(text) _Pragma(#text)
 #define JUDGE_BEGIN                                                                                                    \
-	_Pragma("clang attribute push(__attribute__((no_sanitize(\"coverage\", \"undefined\"))), apply_to = "          \
-		"function)")
+	JUDGE_ATTRIBUTE(                                                                                               \
+		clang attribute push(__attribute__((no_sanitize("coverage", "undefined"))), apply_to = function))
 #define JUDGE_END _Pragma("clang attribute pop")
 #else
 #define JUDGE_BEGIN
