@@ -410,6 +410,20 @@ static void act(struct input *in)
 	check(call);
 }
 
+/* One long line, so that the room is full after few. */
+static void fill(void)
+{
+	char word[900];
+
+	memset(word, 'w', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	if (!begin(SB_LOG_COUNTERS, true))
+		return;
+	sb_log_word(&log_of, "long", word);
+	say_word("long", word);
+	end();
+}
+
 static void start(uint8_t how)
 {
 	level = how >> 1 & 7;
@@ -424,14 +438,8 @@ static void start(uint8_t how)
 		sb_found("log: begins with level %d", log_of.level);
 	log_of.level = (enum sb_log_level)(level % 5);
 	log_of.is_json = is_json;
-	for (int i = 0; i < (how >> 4) * 20; i++)
-		if (begin(SB_LOG_COUNTERS, true)) {
-			for (int k = 0; k < 12; k++) {
-				sb_log_word(&log_of, "something-to-fill-the-room-with", "so-that-it-is-full-at-some-time");
-				say_word("something-to-fill-the-room-with", "so-that-it-is-full-at-some-time");
-			}
-			end();
-		}
+	for (int i = 0; i < (how >> 4) * 5; i++)
+		fill();
 	check('*');
 }
 
