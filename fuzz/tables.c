@@ -107,8 +107,7 @@ static void check_cells(void)
 		used += who[i].same == i && known[i].conns > 0;
 	for (uint32_t c = 0; c < m.size; c++) {
 		if (m.cells[c].key == 0 && m.cells[c].count != 0)
-			sb_found("tables: cell %u is unused, and counts %llu", c,
-				 (unsigned long long)m.cells[c].count);
+			sb_found("tables: cell %u is unused, and counts %llu", c, (unsigned long long)m.cells[c].count);
 		seen += m.cells[c].key != 0;
 	}
 	if (seen != used)
@@ -294,7 +293,9 @@ static void start(uint8_t how)
 {
 	static const uint64_t some[] = {1, 2, 3, 5, 7, 100, 100000, 10000000};
 
-	m = (struct model){.size = sb_perip_size(8u << how % 3), .rate = some[how >> 3 & 7], .now = how & 64 ? 1 : SB_H};
+	m = (struct model){.size = sb_perip_size(8u << how % 3),
+			   .rate = some[how >> 3 & 7],
+			   .now = how & 64 ? 1 : SB_H};
 	m.total_at = 0;
 	memset(known, 0, sizeof(known));
 	for (uint32_t i = 0; i < ADDRS; i++)
