@@ -203,12 +203,13 @@ void naive_says(const char *what, const struct sb_fault *fault, const char *word
 
 void naive_says_nearest(const char *what, const struct sb_fault *fault, const char *nearest)
 {
+	size_t n = strlen(fault->text);
 	char text[96];
 
 	if (nearest) {
 		snprintf(text, sizeof(text), "(did you mean %s?)", nearest);
 		naive_says(what, fault, text);
-	} else if (strstr(fault->text, "(did you mean ")) {
+	} else if (n > 2 && strcmp(fault->text + n - 2, "?)") == 0) {
 		sb_found("%s: \"%s\", and nothing is near enough", what, fault->text);
 	}
 }
