@@ -36,6 +36,15 @@
 #define arena_unpoison(p, n) ((void)(p), (void)(n))
 #endif
 
+/* What may not be touched for a while, and keeps what it says. Only a sanitizer sees to it. */
+#if defined(ARENA_ASAN)
+#define arena_forbid(p, n) __asan_poison_memory_region(p, n)
+#define arena_allow(p, n) __asan_unpoison_memory_region(p, n)
+#else
+#define arena_forbid(p, n) ((void)(p), (void)(n))
+#define arena_allow(p, n) ((void)(p), (void)(n))
+#endif
+
 enum {
 	ARENA_GRAIN = 8, /* what begins at a multiple of this can end anywhere, to the byte */
 	ARENA_SIZE = 1 << 18,

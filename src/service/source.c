@@ -192,16 +192,26 @@ static int check_framing(struct sb_source *s, const struct sb_service_in *in, st
 	return 0;
 }
 
+/* Where the line says how much it is: 0 when it does not. */
+static uint16_t size_col(const struct sb_line *line)
+{
+	static const enum sb_key keys[] = {SB_KEY_COUNT, SB_KEY_FILE, SB_KEY_LEN};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (line->v[keys[i]].set)
+			return line->v[keys[i]].col;
+	return 0;
+}
+
 static int check_size(const struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
-	const struct sb_value *count = &in->line->v[SB_KEY_COUNT];
 	uint64_t period = period_of(s);
 
 	if (period == 0)
 		return sb_fault_set(fault, SB_E_RANGE, in->line->v[SB_KEY_LEN].col,
 				    "len=0 without framing would send nothing; say frame= or a len");
 	if (s->count > in->bytes_max / period)
-		return sb_fault_set(fault, SB_E_RANGE, count->set ? count->col : in->line->v[SB_KEY_FILE].col,
+		return sb_fault_set(fault, SB_E_RANGE, size_col(in->line),
 				    "%llu messages of %llu bytes are more than --max-bytes %llu",
 				    (unsigned long long)s->count, (unsigned long long)period,
 				    (unsigned long long)in->bytes_max);
