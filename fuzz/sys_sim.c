@@ -34,9 +34,15 @@ struct sb_sys *sim_open(unsigned which)
 	return k;
 }
 
+void (*sim_on_open)(struct sb_sys *k);
+
 struct sb_sys *sb_sys_open(void)
 {
-	return sim_open(0);
+	struct sb_sys *k = sim_open(0);
+
+	if (sim_on_open)
+		sim_on_open(k);
+	return k;
 }
 
 /* ---- faults ---- */
@@ -58,7 +64,7 @@ const char *sim_call_name(enum sim_call call)
 	static const char *const names[SIM_CALLS + 1] = {
 		"socket",    "bind",     "listen",    "accept",     "sockname", "shutdown",   "setopt",    "getopt",
 		"recv",      "send",     "recvfrom",  "sendto",     "wait",     "epoll_open", "epoll_add", "epoll_mod",
-		"log_write", "spare_fd", "wake_open", "wake_clear", "random",   "nothing",
+		"log_write", "spare_fd", "wake_open", "wake_clear", "random",   "want_dst",   "unlink",    "nothing",
 	};
 
 	return names[call];
@@ -77,9 +83,12 @@ static int sweep_err(struct sb_sys *k, enum sim_call call)
 
 int sim_fault(struct sb_sys *k, enum sim_call call)
 {
-	int err = k->fail[call];
+	int err = 0;
 
-	k->fail[call] = 0;
+	if (k->fail[call] && k->fail_after[call]-- == 0) {
+		err = k->fail[call];
+		k->fail[call] = 0;
+	}
 	if (++k->calls == k->sweep_at && err == 0)
 		err = sweep_err(k, call);
 	if (err) {
@@ -111,6 +120,7 @@ void sim_fail(struct sb_sys *k, struct sim_conn *c, uint8_t letter)
 		break;
 	default:
 		k->fail[faults[row].call] = faults[row].err;
+		k->fail_after[faults[row].call] = 0;
 	}
 }
 
@@ -231,13 +241,6 @@ int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 	return 0;
 }
 
-int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
-{
-	(void)path;
-	sim_get(k, fd, "bind");
-	return sim_fault(k, SIM_CALL_BIND);
-}
-
 int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
 {
 	struct sim_fd *f = sim_get(k, fd, "listen");
@@ -296,13 +299,6 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 {
 	(void)addr;
-	sim_get(k, fd, "connect");
-	return -ECONNREFUSED;
-}
-
-int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
-{
-	(void)path;
 	sim_get(k, fd, "connect");
 	return -ECONNREFUSED;
 }
@@ -468,9 +464,12 @@ int sb_sys_getopt(struct sb_sys *k, int fd, int level, int name, void *value, si
 
 int sb_sys_want_dst(struct sb_sys *k, int fd, int family)
 {
+	struct sim_fd *f = sim_get(k, fd, "setsockopt");
+	int r = sim_fault(k, SIM_CALL_WANT_DST);
+
 	(void)family;
-	sim_get(k, fd, "setsockopt")->has_dst = true;
-	return 0;
+	f->has_dst = r == 0;
+	return r;
 }
 
 int sb_sys_cork(struct sb_sys *k, int fd, bool on)
@@ -558,11 +557,4 @@ int sb_sys_wake_clear(struct sb_sys *k, int fd)
 	f->posts = 0;
 	sim_progress(k);
 	return 8;
-}
-
-int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
-{
-	(void)k;
-	(void)path;
-	return 0;
 }
