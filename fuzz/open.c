@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Target: starting a server by streambed.h alone, on a simulated kernel that refuses things. The input is lines of
- * text; what is no line of another kind is a listener:
+ * Target: starting a server and ending it, first on a simulated kernel that refuses things, then by streambed.h alone on
+ * one that does not. The input is lines of text; what is no line of another kind is a listener:
  *
  *   tcp://127.0.0.1:0,ECHO     a listener
  *   -io=poll                   an option
- *   !kN                        a call fails: the row of failures[] with letter k, after N calls that go well (0)
+ *   !k                         the first such call fails: the row of failures[] with letter k
+ *   %N                         the Nth call that can fail does
  *   @w                         a row of wishes[]: little memory, somebody else's socket files, how it ends
  *
  * Judged: sizes and errors are the same whoever asks, with a fault and without; what fails is what was made to fail;
@@ -18,6 +19,7 @@
 
 #include "core/limits.h"
 #include "found.h"
+#include "server/server.h"
 #include "sys_sim.h"
 #include "target.h"
 
@@ -81,7 +83,7 @@ struct start {
 	const char *listens[LISTENS_MAX], *options[OPTIONS_MAX];
 	struct sb_config c;
 	const struct failure *fails[FAILS_MAX];
-	uint32_t after[FAILS_MAX], fails_n;
+	uint32_t fails_n, nth;
 	unsigned wishes;
 	size_t longest; /* listener */
 	bool is_plain;  /* no options of its own */
@@ -105,10 +107,8 @@ static void note(uint64_t v)
 static void read_failure(struct start *s, const char *line)
 {
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
-		if (line[1] == failures[i].letter && s->fails_n < FAILS_MAX) {
-			s->after[s->fails_n] = line[2] >= '0' && line[2] <= '9' ? (uint32_t)(line[2] - '0') : 0;
+		if (line[1] == failures[i].letter && s->fails_n < FAILS_MAX)
 			s->fails[s->fails_n++] = &failures[i];
-		}
 }
 
 static void read_wish(struct start *s, const char *line)
@@ -124,6 +124,8 @@ static void read_line(struct start *s, const char *line)
 
 	if (line[0] == '!') {
 		read_failure(s, line);
+	} else if (line[0] == '%') {
+		s->nth = (uint32_t)strtoul(line + 1, NULL, 10);
 	} else if (line[0] == '@') {
 		read_wish(s, line);
 	} else if (line[0] == '-' && s->c.options_n < OPTIONS_MAX) {
@@ -166,34 +168,26 @@ static void read_input(struct start *s, const uint8_t *data, size_t n)
 
 /* ---- the kernel ---- */
 
-static bool is_first;
+static struct sb_sys *kernel;
+static bool is_first; /* only then anything fails */
 
 static void prepare(struct sb_sys *k)
 {
-	k->paths_before = now.wishes & ANSWERS ? SIM_SOMEBODY : now.wishes & LEFT_OVER ? SIM_LEFT_OVER : SIM_NOBODY;
-	for (uint32_t i = 0; i < now.fails_n && is_first; i++) {
+	k->file = now.wishes & ANSWERS ? SIM_FILE_LIVE : now.wishes & LEFT_OVER ? SIM_FILE_LEFT : SIM_FILE_NONE;
+	k->sweep_at = now.nth;
+	for (uint32_t i = 0; i < now.fails_n; i++)
 		k->fail[now.fails[i]->call] = now.fails[i]->err;
-		k->fail_after[now.fails[i]->call] = now.after[i];
-	}
 }
 
-static struct sb_sys *kernel;
-
-static void on_open(struct sb_sys *k)
+/* Whether something was made to fail with this errno. */
+static bool has_failed(int err)
 {
-	kernel = k;
-	prepare(k);
-}
-
-/* Of what was to fail, the last row with this errno that did; NULL: none. */
-static const struct failure *failed_with(int err)
-{
-	const struct failure *found = NULL;
-
+	if (is_first && kernel->sweep_hit != SIM_CALLS)
+		return true;
 	for (uint32_t i = 0; i < now.fails_n && is_first; i++)
 		if (now.fails[i]->err == err && kernel->fail[now.fails[i]->call] == 0)
-			found = now.fails[i];
-	return found;
+			return true;
+	return false;
 }
 
 /* ---- judging ---- */
@@ -217,18 +211,21 @@ static void check_fault(const struct sb_fault *fault, int r, const char *who)
 /* Whether the kernel may have kept it from starting in this way. */
 static void check_refusal(int r)
 {
-	bool has_path = kernel->paths_n > 0, is_full = now.c.listens_n + 3 > SIM_FDS;
+	bool is_taken = kernel->file != SIM_FILE_NONE, is_full = now.c.listens_n + 3 > SIM_FDS;
+	bool has_two = now.c.listens_n > 1;
 
-	if (!failed_with(r) && !(r == -EADDRINUSE && has_path) && !(r == -EMFILE && is_full))
-		sb_found("init returns %s, and nothing failed so", sb_errname(r));
+	if (has_failed(r) || (r == -EMFILE && is_full) || (r == -EADDRINUSE && (is_taken || has_two)))
+		return;
+	sb_found("init returns %s, and nothing failed so", sb_errname(r));
 }
 
+/* What nobody can do without has not failed. Several rows of one call: only the last was hung. */
 static void check_start(void)
 {
-	for (uint32_t i = 0; i < now.fails_n && is_first; i++)
-		if (!now.fails[i]->is_borne && kernel->fail[now.fails[i]->call] == 0 &&
-		    failed_with(now.fails[i]->err) == now.fails[i])
-			sb_found("init returns 0, though %s failed", sim_call_name(now.fails[i]->call));
+	const struct failure *f = now.fails_n ? now.fails[now.fails_n - 1] : NULL;
+
+	if (is_first && f && !f->is_borne && kernel->fail[f->call] == 0)
+		sb_found("init returns 0, though %s failed", sim_call_name(f->call));
 }
 
 static void check_ports(const struct sb_server *srv)
@@ -289,13 +286,13 @@ static void turn(struct sb_server *srv)
 		if (now.wishes & KILL)
 			sb_server_stop(srv);
 	}
-	/* A client that does not leave is drained: ten virtual minutes are enough. */
+	/* Ten virtual minutes are enough for a client that does not leave. */
 	kernel->until = kernel->now + 600 * SB_S;
 	while (r > 0 && !(now.wishes & FINI) && ++turns < TURNS_MAX)
-		r = sb_server_step(srv, -1);
+		r = sb_server_step(srv, turns % 2 ? (int64_t)SB_S : -1);
 	if (r > 0 && !(now.wishes & FINI))
 		sb_found("told to stop, and does not");
-	if (r < 0 && !failed_with(r))
+	if (r < 0 && !has_failed(r))
 		sb_found("a step returns %s, and nothing failed so", sb_errname(r));
 	note((uint64_t)r);
 }
@@ -305,8 +302,12 @@ static int start(uint8_t *mem, size_t size)
 {
 	struct sb_fault fault = {0};
 	struct sb_server *srv = NULL;
-	int r = sb_server_init(&srv, mem, size, &now.c, &fault);
+	struct sb_server_env env = {.sys = sim_open(0)};
+	int r;
 
+	prepare(env.sys);
+	r = is_first ? sb_server_open(&srv, mem, size, &now.c, &env, &fault)
+		     : sb_server_init(&srv, mem, size, &now.c, &fault);
 	note((uint64_t)r);
 	if (r < 0) {
 		check_fault(&fault, r, "init");
@@ -322,8 +323,8 @@ static int start(uint8_t *mem, size_t size)
 	}
 	if (kernel->fds)
 		sb_found("%u descriptors are open after the end (%s)", kernel->fds, sb_errname(r));
-	if (sim_count_paths(kernel))
-		sb_found("%u socket files are left after the end (%s)", sim_count_paths(kernel), sb_errname(r));
+	if (kernel->file == SIM_FILE_OURS)
+		sb_found("the file of a socket is left after the end (%s)", sb_errname(r));
 	return r;
 }
 
@@ -353,8 +354,8 @@ static void check_config_error(int r)
 	if (sb_server_init(&srv, mem, sizeof(mem), &now.c, &fault) != r)
 		sb_found("init and size do not agree about %s", sb_errname(r));
 	check_fault(&fault, r, "init");
-	if (kernel->fds || srv)
-		sb_found("init with a config that is wrong has opened something");
+	if (srv)
+		sb_found("init with a config that is wrong returns a server");
 }
 
 static bool is_of_config(int r)
@@ -365,6 +366,7 @@ static bool is_of_config(int r)
 /* What failed for once must go well now, or fail for a reason that stays. */
 static void again(uint8_t *mem, size_t size, int before)
 {
+	struct sb_server *srv = NULL;
 	int r;
 
 	is_first = false;
@@ -372,8 +374,13 @@ static void again(uint8_t *mem, size_t size, int before)
 	r = start(mem, size);
 	if (is_of_config(before) && r != before)
 		sb_found("after %s, the same config returns %s", sb_errname(before), sb_errname(r));
-	if (r < 0 && !is_of_config(r))
+	if (r == 0)
+		return;
+	if (!is_of_config(r))
 		check_refusal(r);
+	memset(mem, 0, size);
+	if (sb_server_init(&srv, mem, size, &now.c, NULL) != r || srv || kernel->fds)
+		sb_found("init without a fault does not do the same: %s", sb_errname(r));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -384,7 +391,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	int r;
 
 	digest = 0;
-	sim_on_open = on_open;
+	kernel = sim_open(0);
 	is_first = true;
 	read_input(&now, data, n);
 	size = sb_server_size(&now.c, &fault);

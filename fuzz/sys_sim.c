@@ -34,15 +34,9 @@ struct sb_sys *sim_open(unsigned which)
 	return k;
 }
 
-void (*sim_on_open)(struct sb_sys *k);
-
 struct sb_sys *sb_sys_open(void)
 {
-	struct sb_sys *k = sim_open(0);
-
-	if (sim_on_open)
-		sim_on_open(k);
-	return k;
+	return sim_open(0);
 }
 
 /* ---- faults ---- */
@@ -62,9 +56,10 @@ enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
 const char *sim_call_name(enum sim_call call)
 {
 	static const char *const names[SIM_CALLS + 1] = {
-		"socket",    "bind",     "listen",    "accept",     "sockname", "shutdown",   "setopt",    "getopt",
-		"recv",      "send",     "recvfrom",  "sendto",     "wait",     "epoll_open", "epoll_add", "epoll_mod",
-		"log_write", "spare_fd", "wake_open", "wake_clear", "random",   "want_dst",   "unlink",    "nothing",
+		"socket",    "bind",      "listen",    "accept",   "sockname",  "shutdown",   "setopt",
+		"getopt",    "recv",      "send",      "recvfrom", "sendto",    "wait",       "epoll_open",
+		"epoll_add", "epoll_mod", "log_write", "spare_fd", "wake_open", "wake_clear", "random",
+		"connect",   "want_dst",  "unlink",    "nothing",
 	};
 
 	return names[call];
@@ -83,12 +78,9 @@ static int sweep_err(struct sb_sys *k, enum sim_call call)
 
 int sim_fault(struct sb_sys *k, enum sim_call call)
 {
-	int err = 0;
+	int err = k->fail[call];
 
-	if (k->fail[call] && k->fail_after[call]-- == 0) {
-		err = k->fail[call];
-		k->fail[call] = 0;
-	}
+	k->fail[call] = 0;
 	if (++k->calls == k->sweep_at && err == 0)
 		err = sweep_err(k, call);
 	if (err) {
@@ -120,7 +112,6 @@ void sim_fail(struct sb_sys *k, struct sim_conn *c, uint8_t letter)
 		break;
 	default:
 		k->fail[faults[row].call] = faults[row].err;
-		k->fail_after[faults[row].call] = 0;
 	}
 }
 
@@ -241,6 +232,21 @@ int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 	return 0;
 }
 
+/* There is one path, and so one file. */
+int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
+{
+	int r = sim_fault(k, SIM_CALL_BIND);
+
+	(void)path;
+	sim_get(k, fd, "bind");
+	if (r < 0)
+		return r;
+	if (k->file != SIM_FILE_NONE)
+		return -EADDRINUSE;
+	k->file = SIM_FILE_OURS;
+	return 0;
+}
+
 int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
 {
 	struct sim_fd *f = sim_get(k, fd, "listen");
@@ -301,6 +307,17 @@ int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 	(void)addr;
 	sim_get(k, fd, "connect");
 	return -ECONNREFUSED;
+}
+
+int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
+{
+	int r = sim_fault(k, SIM_CALL_CONNECT);
+
+	(void)path;
+	sim_get(k, fd, "connect");
+	if (r < 0)
+		return r;
+	return k->file == SIM_FILE_LEFT ? -ECONNREFUSED : k->file == SIM_FILE_NONE ? -ENOENT : 0;
 }
 
 int sb_sys_sockname(struct sb_sys *k, int fd, struct sb_addr *addr)
@@ -557,4 +574,18 @@ int sb_sys_wake_clear(struct sb_sys *k, int fd)
 	f->posts = 0;
 	sim_progress(k);
 	return 8;
+}
+
+int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
+{
+	int r = sim_fault(k, SIM_CALL_UNLINK);
+
+	(void)path;
+	if (k->file == SIM_FILE_LIVE)
+		sb_found("kernel: unlink of the file of a server that is alive");
+	if (k->file == SIM_FILE_NONE)
+		sb_found("kernel: unlink of a file that is not there");
+	if (r == 0)
+		k->file = SIM_FILE_NONE;
+	return r;
 }

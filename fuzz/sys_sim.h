@@ -7,7 +7,6 @@
  *   sys_sim.c    descriptors, listeners, options, the log, the rest
  *   sim_bytes.c  recv, send and datagrams
  *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
- *   sim_unix.c   files of unix sockets
  *   sim_peer.c   the peers' side, which a target plays
  *
  * It behaves as Linux was measured to (the threat model's table): accept succeeds on a connection that was reset, and
@@ -35,7 +34,6 @@ enum {
 	SIM_OUT_MAX = 32 * 1024,  /* bytes of what it is sent that are kept */
 	SIM_CUTS_MAX = 256,       /* segments of a connection */
 	SIM_DGRAMS = 128,         /* datagrams under way */
-	SIM_PATHS = 8,            /* unix sockets' files */
 	SIM_IDLE_WAITS = 64,      /* waits in a row in which nothing is done: a busy loop */
 	SIM_LOG_FD = 2,
 };
@@ -67,10 +65,14 @@ enum sim_call {
 	SIM_CALL_WAKE_OPEN,
 	SIM_CALL_WAKE_CLEAR,
 	SIM_CALL_RANDOM,
+	SIM_CALL_CONNECT,
 	SIM_CALL_WANT_DST,
 	SIM_CALL_UNLINK,
 	SIM_CALLS
 };
+
+/* The file of a unix socket. */
+enum sim_file { SIM_FILE_NONE, SIM_FILE_LEFT, SIM_FILE_LIVE, SIM_FILE_OURS };
 
 struct sim_opt {
 	int level, name, value;
@@ -133,14 +135,6 @@ struct sim_dgram {
 	uint32_t replies;
 };
 
-/* Whose the file of a unix socket is: NOBODY's does not exist, a LEFT_OVER is one whose socket has been closed. */
-enum sim_owner { SIM_NOBODY, SIM_LEFT_OVER, SIM_SOMEBODY, SIM_SERVER };
-
-struct sim_path {
-	char name[112];
-	enum sim_owner owner;
-};
-
 struct sb_sys {
 	uint64_t now, until; /* the clock; how far the script lets it go */
 	bool is_idle;        /* the server waits, and nothing will come before until */
@@ -154,19 +148,16 @@ struct sb_sys {
 	uint32_t conns;
 	struct sim_dgram dgram[SIM_DGRAMS], last; /* under way, in order; the last one received */
 	uint32_t dgrams;
-	int fail[SIM_CALLS];            /* -errno of the next such call, 0 for none */
-	uint32_t fail_after[SIM_CALLS]; /* calls that go well before it */
-	uint32_t calls, sweep_at;       /* fallible calls made; the one that fails, 0 for none */
-	uint32_t sweep_nth;             /* with which of its errnos */
-	enum sim_call sweep_hit;        /* SIM_CALLS until then */
+	int fail[SIM_CALLS];      /* -errno of the next such call, 0 for none */
+	uint32_t calls, sweep_at; /* fallible calls made; the one that fails, 0 for none */
+	uint32_t sweep_nth;       /* with which of its errnos */
+	enum sim_call sweep_hit;  /* SIM_CALLS until then */
+	enum sim_file file;
 	bool is_log_full;
 	bool is_log_cut; /* the last write ended inside a line */
 	uint64_t log_bytes;
 	uint16_t next_port;
 	uint64_t random;
-	struct sim_path paths[SIM_PATHS];
-	uint32_t paths_n;
-	enum sim_owner paths_before; /* whose every file was, before the server came */
 	/* The server's receive buffer: good from a recv to the next wait. */
 	uint8_t *lent;
 	size_t lent_n;
@@ -182,9 +173,6 @@ struct sb_sys {
 
 /* Two kernels, for two backends; both exist always. Forgets everything it has done. */
 struct sb_sys *sim_open(unsigned which);
-
-/* NULL, or called with the kernel that sb_sys_open() makes, before anybody else has it. */
-extern void (*sim_on_open)(struct sb_sys *k);
 
 /* A new peer of the listener or datagram socket fd: its connection waits to be accepted. NULL: it was refused. */
 struct sim_conn *sim_connect(struct sb_sys *k, int fd, const struct sb_addr *from);
@@ -211,8 +199,6 @@ void sim_calm(struct sb_sys *k);
 
 /* Descriptors of this kind that are open. */
 uint32_t sim_count(const struct sb_sys *k, enum sim_type type);
-/* Files of unix sockets that the server has made and not removed. */
-uint32_t sim_count_paths(const struct sb_sys *k);
 /* The i-th listener or datagram socket that is open, in the order they were made, or -1. */
 int sim_endpoint(const struct sb_sys *k, uint32_t i);
 
