@@ -23,6 +23,8 @@ enum { INPUT_MAX = 1 << 20, PATH_ROOM = 4096 };
 
 /* The C library's name for it is the sanitizers' own; absent without one. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
+/* The compiler's, where coverage is recorded: it writes at exit, and an abort is none. */
+__attribute__((weak)) int __llvm_profile_write_file(void);
 
 struct inputs {
 	struct input {
@@ -47,6 +49,8 @@ static void say_running(void)
 static void on_abort(int sig)
 {
 	say_running();
+	if (__llvm_profile_write_file)
+		__llvm_profile_write_file();
 	signal(sig, SIG_DFL);
 	raise(sig);
 }

@@ -13,7 +13,7 @@ __attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *p,
 
 static bool is_lent(const struct sb_sys *k, const uint8_t *p)
 {
-	return __asan_poison_memory_region && p >= k->lent && p < k->lent + k->lent_n;
+	return __asan_poison_memory_region && k->lent && p >= k->lent && p < k->lent + k->lent_n;
 }
 
 void sim_lend(struct sb_sys *k, uint8_t *p, size_t n)

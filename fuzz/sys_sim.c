@@ -56,9 +56,10 @@ enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
 const char *sim_call_name(enum sim_call call)
 {
 	static const char *const names[SIM_CALLS + 1] = {
-		"socket",    "bind",     "listen",    "accept",     "sockname", "shutdown",   "setopt",    "getopt",
-		"recv",      "send",     "recvfrom",  "sendto",     "wait",     "epoll_open", "epoll_add", "epoll_mod",
-		"log_write", "spare_fd", "wake_open", "wake_clear", "random",   "nothing",
+		"socket",    "bind",      "listen",    "accept",   "sockname",  "shutdown",   "setopt",
+		"getopt",    "recv",      "send",      "recvfrom", "sendto",    "wait",       "epoll_open",
+		"epoll_add", "epoll_mod", "log_write", "spare_fd", "wake_open", "wake_clear", "random",
+		"connect",   "want_dst",  "unlink",    "nothing",
 	};
 
 	return names[call];
@@ -231,11 +232,19 @@ int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 	return 0;
 }
 
+/* There is one path, and so one file. */
 int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
 {
+	int r = sim_fault(k, SIM_CALL_BIND);
+
 	(void)path;
 	sim_get(k, fd, "bind");
-	return sim_fault(k, SIM_CALL_BIND);
+	if (r < 0)
+		return r;
+	if (k->file != SIM_FILE_NONE)
+		return -EADDRINUSE;
+	k->file = SIM_FILE_OURS;
+	return 0;
 }
 
 int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
@@ -302,9 +311,13 @@ int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 
 int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
 {
+	int r = sim_fault(k, SIM_CALL_CONNECT);
+
 	(void)path;
 	sim_get(k, fd, "connect");
-	return -ECONNREFUSED;
+	if (r < 0)
+		return r;
+	return k->file == SIM_FILE_LEFT ? -ECONNREFUSED : k->file == SIM_FILE_NONE ? -ENOENT : 0;
 }
 
 int sb_sys_sockname(struct sb_sys *k, int fd, struct sb_addr *addr)
@@ -468,9 +481,12 @@ int sb_sys_getopt(struct sb_sys *k, int fd, int level, int name, void *value, si
 
 int sb_sys_want_dst(struct sb_sys *k, int fd, int family)
 {
+	struct sim_fd *f = sim_get(k, fd, "setsockopt");
+	int r = sim_fault(k, SIM_CALL_WANT_DST);
+
 	(void)family;
-	sim_get(k, fd, "setsockopt")->has_dst = true;
-	return 0;
+	f->has_dst = r == 0;
+	return r;
 }
 
 int sb_sys_cork(struct sb_sys *k, int fd, bool on)
@@ -562,7 +578,14 @@ int sb_sys_wake_clear(struct sb_sys *k, int fd)
 
 int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
 {
-	(void)k;
+	int r = sim_fault(k, SIM_CALL_UNLINK);
+
 	(void)path;
-	return 0;
+	if (k->file == SIM_FILE_LIVE)
+		sb_found("kernel: unlink of the file of a server that is alive");
+	if (k->file == SIM_FILE_NONE)
+		sb_found("kernel: unlink of a file that is not there");
+	if (r == 0)
+		k->file = SIM_FILE_NONE;
+	return r;
 }

@@ -65,8 +65,14 @@ enum sim_call {
 	SIM_CALL_WAKE_OPEN,
 	SIM_CALL_WAKE_CLEAR,
 	SIM_CALL_RANDOM,
+	SIM_CALL_CONNECT,
+	SIM_CALL_WANT_DST,
+	SIM_CALL_UNLINK,
 	SIM_CALLS
 };
+
+/* The file of a unix socket. */
+enum sim_file { SIM_FILE_NONE, SIM_FILE_LEFT, SIM_FILE_LIVE, SIM_FILE_OURS };
 
 struct sim_opt {
 	int level, name, value;
@@ -146,6 +152,7 @@ struct sb_sys {
 	uint32_t calls, sweep_at; /* fallible calls made; the one that fails, 0 for none */
 	uint32_t sweep_nth;       /* with which of its errnos */
 	enum sim_call sweep_hit;  /* SIM_CALLS until then */
+	enum sim_file file;
 	bool is_log_full;
 	bool is_log_cut; /* the last write ended inside a line */
 	uint64_t log_bytes;
