@@ -405,6 +405,23 @@ static void a_stop_has_its_own_time(void **state)
 	drive_end(&d);
 }
 
+/* --stop-timeout is for all connections, and this one had 30 s before it. */
+static void told_to_stop_while_it_drains_for_another_reason(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, "ECHO frame=u8 max=1", false);
+	d.limits.v[SB_LIMIT_DRAIN_IDLE] = 60 * SB_S;
+	drive_open(&d);
+	drive_text(&d, "\x02");
+	drive_to(&d, d.now + 5 * SB_S);
+	sb_session_finish(&d.s, SB_WHY_STOP, d.now);
+	drive_run(&d);
+	expect_at(&d, d.now + 10 * SB_S, "X", SB_WHY_TOO_LARGE);
+	drive_end(&d);
+}
+
 /* ---- stopread ---- */
 
 static void stopread_at_once(void **state)
@@ -575,6 +592,7 @@ int main(void)
 		cmocka_unit_test(the_least_rate_of_a_frame),
 		cmocka_unit_test(b41_a_peer_that_never_reads),
 		cmocka_unit_test(b42_a_peer_that_reads_slowly),
+		cmocka_unit_test(told_to_stop_while_it_drains_for_another_reason),
 		cmocka_unit_test(each_answer_is_judged_by_itself),
 		cmocka_unit_test(a_busy_life_ends_as_well),
 		cmocka_unit_test(c53_drain_ends_when_idle_and_at_last),
