@@ -401,11 +401,12 @@ static void sooner(struct due *due, uint64_t from, uint64_t after, enum sb_reaso
 static uint64_t rate_after(const struct sb_session *s, uint64_t n)
 {
 	uint64_t rate = limit(s, SB_LIMIT_MIN_RATE);
-	uint64_t enough;
+	uint64_t seconds, enough;
 
 	if (rate == 0)
 		return 0;
-	enough = n / rate * SB_S;
+	seconds = n / rate < UINT32_MAX ? n / rate : UINT32_MAX;
+	enough = seconds * SB_S + n % rate * SB_S / rate;
 	return enough > RATE_GRACE ? enough : RATE_GRACE;
 }
 
