@@ -95,10 +95,12 @@ enum sb_drop sb_dgram_judge(const struct sb_dgram_port *port, struct sb_rates *r
 		return SB_DROP_ALLOW;
 	if (!is_framed(&port->plan->framing, done))
 		return SB_DROP_MALFORMED;
+	/* Who is not answered for what all others send is not counted for it. */
+	if (!sb_rate_has_total(rates, limits->v[SB_LIMIT_UDP_TOTAL], now))
+		return SB_DROP_TOTAL;
 	if (!sb_rate_take(rates, &done->src, limits->v[SB_LIMIT_UDP_RATE], now))
 		return SB_DROP_RATE;
-	if (!sb_rate_take_total(rates, limits->v[SB_LIMIT_UDP_TOTAL], now))
-		return SB_DROP_TOTAL;
+	sb_rate_take_total(rates, limits->v[SB_LIMIT_UDP_TOTAL], now);
 	return SB_DROP_NONE;
 }
 

@@ -51,3 +51,10 @@ bool sb_rate_take_total(struct sb_rates *rates, uint64_t rate, uint64_t now)
 {
 	return rate == 0 || take(&rates->total_full_at, rate, now);
 }
+
+bool sb_rate_has_total(const struct sb_rates *rates, uint64_t rate, uint64_t now)
+{
+	uint64_t full_at = rates->total_full_at;
+
+	return rate == 0 || take(&full_at, rate, now);
+}

@@ -29,4 +29,7 @@ bool sb_rate_take(struct sb_rates *rates, const struct sb_addr *a, uint64_t rate
 /* The same for all sources together; rate 0 is no limit. */
 bool sb_rate_take_total(struct sb_rates *rates, uint64_t rate, uint64_t now);
 
+/* Whether that would be true; counts nothing. */
+bool sb_rate_has_total(const struct sb_rates *rates, uint64_t rate, uint64_t now);
+
 #endif

@@ -54,12 +54,18 @@ static void drop_partial(struct sb_session *s)
 
 void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now)
 {
-	if (s->state != SB_STATE_RUN || s->is_closing)
+	if (s->is_closing || s->state == SB_STATE_CLOSED)
 		return;
-	s->state = SB_STATE_FINISH;
-	s->reason = (uint8_t)why;
-	s->since = now;
-	drop_partial(s);
+	if (s->state == SB_STATE_RUN) {
+		s->state = SB_STATE_FINISH;
+		s->reason = (uint8_t)why;
+		s->since = now;
+		s->told = SB_NEVER;
+		drop_partial(s);
+	}
+	/* What has ended before, and still drains, has no longer than the others. */
+	if (why == SB_WHY_STOP && s->told == SB_NEVER)
+		s->told = now;
 }
 
 void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how how)
@@ -173,7 +179,7 @@ static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t 
 
 	leg->in += (uint64_t)done->res;
 	s->active = now;
-	if (s->plan->stop_ns && s->read_from == SB_NEVER && leg->in >= s->plan->stop_at)
+	if (s->state == SB_STATE_RUN && s->plan->stop_ns && s->read_from == SB_NEVER && leg->in >= s->plan->stop_at)
 		s->read_from = now + s->plan->stop_ns;
 	if (is_deaf(s)) {
 		uint64_t most = limit(s, SB_LIMIT_DRAIN_BYTES);
@@ -395,11 +401,12 @@ static void sooner(struct due *due, uint64_t from, uint64_t after, enum sb_reaso
 static uint64_t rate_after(const struct sb_session *s, uint64_t n)
 {
 	uint64_t rate = limit(s, SB_LIMIT_MIN_RATE);
-	uint64_t enough;
+	uint64_t seconds, enough;
 
 	if (rate == 0)
 		return 0;
-	enough = n / rate * SB_S;
+	seconds = n / rate < UINT32_MAX ? n / rate : UINT32_MAX;
+	enough = seconds * SB_S + n % rate * SB_S / rate;
 	return enough > RATE_GRACE ? enough : RATE_GRACE;
 }
 
@@ -411,8 +418,10 @@ static struct due next_due(const struct sb_session *s)
 	if (s->state == SB_STATE_CLOSED)
 		return due;
 	if (s->state != SB_STATE_RUN) {
-		sooner(&due, s->since, limit(s, s->reason == SB_WHY_STOP ? SB_LIMIT_STOP : SB_LIMIT_DRAIN),
-		       SB_WHY_STALLED);
+		if (s->reason != SB_WHY_STOP)
+			sooner(&due, s->since, limit(s, SB_LIMIT_DRAIN), SB_WHY_STALLED);
+		if (s->told != SB_NEVER)
+			sooner(&due, s->told, limit(s, SB_LIMIT_STOP), SB_WHY_STALLED);
 		if (s->state == SB_STATE_DRAIN)
 			sooner(&due, s->active > s->since ? s->active : s->since, limit(s, SB_LIMIT_DRAIN_IDLE),
 			       SB_WHY_STALLED);

@@ -61,16 +61,19 @@ struct sb_leg {
 
 struct sb_session {
 	const struct sb_plan *plan;
-	struct sb_leg leg;  /* leg 0; a second is lent and pointed to when a service has one */
-	uint64_t opened;    /* when */
-	uint64_t active;    /* when the last byte went either way */
-	uint64_t since;     /* RUN: when what is waited for began: the first byte, the frame in progress, the unfinished
+	struct sb_leg leg; /* leg 0; a second is lent and pointed to when a service has one */
+	uint64_t opened;   /* when */
+	uint64_t active;   /* when the last byte went either way */
+	uint64_t since;    /* RUN: when what is waited for began: the first byte, the frame in progress, the unfinished
 			     * send; later: when FINISH began */
-	uint64_t mark;      /* RUN: bytes sent before the unfinished send began; DRAIN: received before our FIN */
-	uint64_t read_from; /* stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
-	uint32_t frames;    /* complete frames received; stops at UINT32_MAX */
-	uint32_t dropped;   /* bytes received and not answered, likewise */
-	int32_t err;        /* the -errno behind the reasons reset and io-error */
+	uint64_t mark;     /* RUN: bytes sent before the unfinished send began; DRAIN: received before our FIN */
+	union {
+		uint64_t read_from; /* RUN, stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
+		uint64_t told;      /* later: when the server was told to stop, SB_NEVER if it was not */
+	};
+	uint32_t frames;  /* complete frames received; stops at UINT32_MAX */
+	uint32_t dropped; /* bytes received and not answered, likewise */
+	int32_t err;      /* the -errno behind the reasons reset and io-error */
 	uint8_t state, reason;
 	uint8_t how;     /* enum sb_close_how of the CLOSE */
 	bool is_closing; /* CLOSE is to be said next */

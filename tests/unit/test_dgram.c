@@ -313,6 +313,22 @@ static void all_sources_together_have_a_rate_too(void **state)
 	close_place(&p);
 }
 
+/* Nobody's own rate is used up by what others send. */
+static void what_all_send_is_not_counted_for_one(void **state)
+{
+	struct place p;
+
+	(void)state;
+	open_place(&p, "ECHO", true);
+	p.limits.v[SB_LIMIT_UDP_TOTAL] = 1;
+	p.limits.v[SB_LIMIT_UDP_RATE] = 1;
+	assert_int_equal(answered(&p, "192.0.2.1", 2, "hi"), 2);
+	expect_drop(&p, "192.0.2.2", 5000, SB_DROP_TOTAL);
+	p.limits.v[SB_LIMIT_UDP_TOTAL] = 0;
+	assert_int_equal(answered(&p, "192.0.2.2", 3, "hi"), 2);
+	close_place(&p);
+}
+
 /* e90: two servers, one forged datagram. Each hop takes 10 us; ten seconds of it. */
 static void e90_a_loop_of_two_servers_is_held_to_the_rate(void **state)
 {
@@ -447,6 +463,7 @@ int main(void)
 		cmocka_unit_test(many_frames_in_a_datagram),
 		cmocka_unit_test(e96_a_flood_from_one_source),
 		cmocka_unit_test(all_sources_together_have_a_rate_too),
+		cmocka_unit_test(what_all_send_is_not_counted_for_one),
 		cmocka_unit_test(e90_a_loop_of_two_servers_is_held_to_the_rate),
 		cmocka_unit_test(e91_replies_are_never_larger_than_the_request),
 		cmocka_unit_test(e95_the_same_question_has_the_same_answer),
