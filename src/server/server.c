@@ -163,12 +163,15 @@ static int open_listeners(struct sb_server *srv, const struct sb_config *config,
 static int open_parts(struct sb_server *srv, const struct sb_config *config, struct sb_fault *fault)
 {
 	uint64_t secrets[3];
-	int r = sb_sys_random(srv->sys, secrets, sizeof(secrets));
+	int r;
 
 	if (r < 0)
 		return sb_fault_set(fault, r, 0, "no random numbers: %s", sb_strerror(r));
 	srv->perip.secret = secrets[0];
 	srv->rates->secret = secrets[1];
+	do
+		r = sb_sys_random(srv->sys, secrets, sizeof(secrets));
+	while (r == -EINTR);
 	srv->seed = secrets[2];
 	r = open_io(srv, fault);
 	if (r == 0)
