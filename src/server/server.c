@@ -154,6 +154,7 @@ static int open_listeners(struct sb_server *srv, const struct sb_config *config,
 				sb_log_end(&srv->log);
 			}
 		} else if (r < 0) {
+				sb_log_word(&srv->log, "errno", sb_errname(r));
 			return r;
 		}
 	}
