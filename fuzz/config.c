@@ -64,8 +64,7 @@ static size_t split(struct fuzz_config *f, const char *text, char by, const char
 	return n;
 }
 
-/* An option again takes the place of the first. */
-static void set_option(struct fuzz_config *f, const char *option)
+void fuzz_config_set(struct fuzz_config *f, const char *option)
 {
 	size_t name = strcspn(option, "=") + 1;
 
@@ -97,7 +96,7 @@ static void set_limit(struct fuzz_config *f, enum sb_limit which, uint64_t v)
 		n = snprintf(room, sizeof(room), "%s=%llums", row->name, (unsigned long long)(value / SB_MS));
 	else
 		n = snprintf(room, sizeof(room), "%s=%llu", row->name, (unsigned long long)value);
-	set_option(f, keep(f, room, (size_t)n));
+	fuzz_config_set(f, keep(f, room, (size_t)n));
 }
 
 static void choose(struct fuzz_config *f, int row, const char *backend)
@@ -111,11 +110,11 @@ static void choose(struct fuzz_config *f, int row, const char *backend)
 	f->c.listens_n = split(f, rows[row].listens, ';', f->listens);
 	n = split(f, rows[row].options, ' ', words);
 	snprintf(room, sizeof(room), "io=%s", backend);
-	set_option(f, keep(f, room, strlen(room)));
+	fuzz_config_set(f, keep(f, room, strlen(room)));
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		set_option(f, always[i]);
+		fuzz_config_set(f, always[i]);
 	for (size_t i = 0; i < n; i++)
-		set_option(f, words[i]);
+		fuzz_config_set(f, words[i]);
 }
 
 void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, const char *backend)

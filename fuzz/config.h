@@ -21,5 +21,7 @@ struct fuzz_config {
 
 /* The server that a script asks for, with this backend. */
 void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, const char *backend);
+/* Sets one more option, which is kept as it is; again, it takes the place of the first. */
+void fuzz_config_set(struct fuzz_config *f, const char *option);
 
 #endif

@@ -213,6 +213,9 @@ static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, 
 	const struct sim_conn *x = &a->k->conn[i], *y = &b->k->conn[i];
 	uint32_t n = kept_of(x) < kept_of(y) ? kept_of(x) : kept_of(y);
 
+	/* Of datagrams one may be missing in the middle. */
+	if (is_prefix && x->is_dgram)
+		return;
 	if (!is_prefix && x->out_n != y->out_n)
 		sb_found("backends differ: connection %u: %s sent %llu bytes, %s %llu", i, a->backend,
 			 (unsigned long long)x->out_n, b->backend, (unsigned long long)y->out_n);

@@ -193,6 +193,9 @@ static void knob(struct play *p, const struct sbs_event *e)
 	case 'L':
 		k->is_log_full = e->v & 1;
 		break;
+	case 'k':
+		k->log_max = e->v;
+		break;
 	case 'o':
 		k->is_reversed = e->v & 1;
 		break;

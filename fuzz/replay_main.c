@@ -5,11 +5,13 @@
  *
  *   replay_NAME [-v] FILE|FOLDER...       -v tells what happens, where the target can
  *   replay_NAME -b ROUNDS FILE|FOLDER...  runs all of them so often and prints how many executions a second
+ *   replay_NAME -s FILE|FOLDER...         sweeps them, where the target can: fault.c
  *
  * Exit: 0 when all is well, 1 when a folder is empty or a file cannot be read, 2 for usage.
  */
 #include <dirent.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +167,16 @@ static int bench(const struct inputs *in, unsigned long rounds)
 	return 0;
 }
 
+static int sweep(const struct inputs *in)
+{
+	for (size_t i = 0; i < in->n; i++) {
+		running = in->v[i].path;
+		sb_fuzz_sweep(in->v[i].bytes, in->v[i].n);
+		running = "";
+	}
+	return sb_fuzz_sweep_end();
+}
+
 static void release(struct inputs *in)
 {
 	for (size_t i = 0; i < in->n; i++) {
@@ -178,18 +190,21 @@ int main(int argc, char **argv)
 {
 	struct inputs in = {0};
 	unsigned long rounds = 0;
+	bool is_sweep = false;
 	int bad = 0, c;
 
-	while ((c = getopt(argc, argv, "vb:")) != -1) {
+	while ((c = getopt(argc, argv, "vsb:")) != -1) {
 		if (c == 'v' && &sb_fuzz_is_verbose)
 			sb_fuzz_is_verbose = 1;
 		else if (c == 'b')
 			rounds = strtoul(optarg, NULL, 10);
+		else if (c == 's' && sb_fuzz_sweep)
+			is_sweep = true;
 		else if (c != 'v')
 			return 2;
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: %s [-v] [-b ROUNDS] FILE|FOLDER...\n", argv[0]);
+		fprintf(stderr, "usage: %s [-v] [-s | -b ROUNDS] FILE|FOLDER...\n", argv[0]);
 		return 2;
 	}
 	signal(SIGABRT, on_abort);
@@ -198,7 +213,7 @@ int main(int argc, char **argv)
 	for (; optind < argc; optind++)
 		bad |= read_path(&in, argv[optind]);
 	if (in.n > 0)
-		bad |= rounds ? bench(&in, rounds) : replay(&in);
+		bad |= is_sweep ? sweep(&in) : rounds ? bench(&in, rounds) : replay(&in);
 	release(&in);
 	return bad;
 }

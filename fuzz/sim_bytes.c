@@ -48,13 +48,13 @@ static int take_err(struct sim_conn *c)
 	return err;
 }
 
-static int recv_fault(struct sb_sys *k, struct sim_conn *c)
+static int recv_fault(struct sb_sys *k, struct sim_conn *c, const void *site)
 {
 	int err = c->fail_in;
 
 	c->fail_in = 0;
 	if (err == 0)
-		err = sim_fault(k, SIM_CALL_RECV);
+		err = sim_fault(k, SIM_CALL_RECV, site);
 	if (err == 0 && c->eintr_in > 0 && c->eintr_in--)
 		err = -EINTR;
 	else if (err == 0 && c->again_in > 0 && c->again_in--)
@@ -104,7 +104,7 @@ long sb_sys_recv(struct sb_sys *k, int fd, void *p, size_t n)
 	sim_lend(k, p, n);
 	if (k->on_recv)
 		k->on_recv(k, c);
-	r = recv_fault(k, c);
+	r = recv_fault(k, c, SIM_SITE);
 	if (r == 0)
 		r = recv_now(k, c, p, n);
 	c->recvs++;
@@ -113,13 +113,13 @@ long sb_sys_recv(struct sb_sys *k, int fd, void *p, size_t n)
 	return r;
 }
 
-static int send_fault(struct sb_sys *k, struct sim_conn *c)
+static int send_fault(struct sb_sys *k, struct sim_conn *c, const void *site)
 {
 	int err = c->fail_out;
 
 	c->fail_out = 0;
 	if (err == 0)
-		err = sim_fault(k, SIM_CALL_SEND);
+		err = sim_fault(k, SIM_CALL_SEND, site);
 	if (err == 0 && c->eintr_out > 0 && c->eintr_out--)
 		err = -EINTR;
 	else if (err == 0 && c->again_out > 0 && c->again_out--)
@@ -190,7 +190,7 @@ long sb_sys_send(struct sb_sys *k, int fd, const struct sb_slice *iov, int iov_n
 		sb_found("kernel: send of %zu bytes in %d parts on descriptor %d", want, iov_n, fd);
 	if (c->is_shut)
 		sb_found("kernel: send on descriptor %d after its shutdown", fd);
-	r = send_fault(k, c);
+	r = send_fault(k, c, SIM_SITE);
 	if (r == 0)
 		r = send_now(k, c, iov, iov_n, want);
 	c->sends++;
@@ -218,7 +218,7 @@ long sb_sys_recvfrom(struct sb_sys *k, int fd, void *p, size_t n, struct sb_addr
 		sb_found("kernel: recvfrom on descriptor %d, which is for no datagrams", fd);
 	if (!d)
 		return -EAGAIN;
-	r = sim_fault(k, SIM_CALL_RECVFROM);
+	r = sim_fault(k, SIM_CALL_RECVFROM, SIM_SITE);
 	if (r < 0)
 		return r;
 	k->last = *d;
@@ -244,7 +244,7 @@ long sb_sys_sendto(struct sb_sys *k, int fd, struct sb_slice bytes, const struct
 {
 	const struct sim_fd *f = sim_get(k, fd, "sendto");
 	struct sim_conn *c = &k->conn[k->last.conn];
-	int r = sim_fault(k, SIM_CALL_SENDTO);
+	int r = sim_fault(k, SIM_CALL_SENDTO, SIM_SITE);
 	uint8_t head[2] = {(uint8_t)(bytes.n >> 8), (uint8_t)bytes.n};
 	const struct sb_slice parts[2] = {sb_slice(head, 2), bytes};
 

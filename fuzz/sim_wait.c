@@ -101,9 +101,9 @@ static void arrive(struct sb_sys *k)
 	}
 }
 
-static int begin(struct sb_sys *k)
+static int begin(struct sb_sys *k, const void *site)
 {
-	int r = sim_fault(k, SIM_CALL_WAIT);
+	int r = sim_fault(k, SIM_CALL_WAIT, site);
 
 	sim_take_back(k);
 	k->waits++;
@@ -131,10 +131,19 @@ static void pass(struct sb_sys *k, int64_t wait_ns)
 
 int sb_sys_poll(struct sb_sys *k, struct sb_pollfd *fds, size_t n, int64_t wait_ns)
 {
-	int found = 0, r = begin(k);
+	int found = 0, r = begin(k, SIM_SITE);
 
+	/* Few descriptors, or none, are asked about without memory. */
+	if (r == 0 && n > 0)
+		r = sim_fault(k, SIM_CALL_POLL, SIM_SITE);
 	if (r < 0)
 		return r;
+	/* Nobody to wait for: only time passes. */
+	if (n == 0 && wait_ns > 0) {
+		k->now += (uint64_t)wait_ns;
+		k->until = k->until > k->now ? k->until : k->now;
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		unsigned always = SB_POLL_ERR | SB_POLL_HUP;
 
@@ -154,12 +163,10 @@ int sb_sys_poll(struct sb_sys *k, struct sb_pollfd *fds, size_t n, int64_t wait_
 
 int sb_sys_epoll_open(struct sb_sys *k)
 {
-	int r = sim_fault(k, SIM_CALL_EPOLL_OPEN);
-	int fd = r < 0 ? r : sb_sys_spare_fd(k);
+	int r = sim_fault(k, SIM_CALL_EPOLL_OPEN, SIM_SITE);
+	const struct sim_fd *f = r < 0 ? NULL : sim_make(k, SIM_EPOLL);
 
-	if (fd >= 0)
-		sim_get(k, fd, "epoll_create")->type = SIM_EPOLL;
-	return fd;
+	return r < 0 ? r : f ? f->fd : -EMFILE;
 }
 
 static struct sim_fd *registered(struct sb_sys *k, int ep, int fd, bool is_added)
@@ -176,7 +183,7 @@ static struct sim_fd *registered(struct sb_sys *k, int ep, int fd, bool is_added
 int sb_sys_epoll_add(struct sb_sys *k, int ep, int fd, uint32_t bits, uint64_t token)
 {
 	struct sim_fd *f = registered(k, ep, fd, false);
-	int r = sim_fault(k, SIM_CALL_EPOLL_ADD);
+	int r = sim_fault(k, SIM_CALL_EPOLL_ADD, SIM_SITE);
 
 	if (r < 0) {
 		if (f->type == SIM_STREAM)
@@ -192,7 +199,7 @@ int sb_sys_epoll_add(struct sb_sys *k, int ep, int fd, uint32_t bits, uint64_t t
 int sb_sys_epoll_mod(struct sb_sys *k, int ep, int fd, uint32_t bits, uint64_t token)
 {
 	struct sim_fd *f = registered(k, ep, fd, true);
-	int r = sim_fault(k, SIM_CALL_EPOLL_MOD);
+	int r = sim_fault(k, SIM_CALL_EPOLL_MOD, SIM_SITE);
 
 	if (r < 0)
 		return r;
@@ -226,7 +233,7 @@ static bool report(const struct sb_sys *k, struct sim_fd *f, struct sb_epoll_eve
 
 int sb_sys_epoll_wait(struct sb_sys *k, int ep, struct sb_epoll_event *out, int max, int64_t wait_ns)
 {
-	int found = 0, r = begin(k);
+	int found = 0, r = begin(k, SIM_SITE);
 
 	if (sim_get(k, ep, "epoll_wait")->type != SIM_EPOLL || max < 1)
 		sb_found("kernel: epoll_wait on descriptor %d for %d events", ep, max);

@@ -39,95 +39,6 @@ struct sb_sys *sb_sys_open(void)
 	return sim_open(0);
 }
 
-/* ---- faults ---- */
-
-static const struct {
-	uint8_t letter;
-	enum sim_call call;
-	int err;
-} faults[] = {
-#define SBS_FAULT(letter, call, err) {letter, SIM_CALL_##call, -err},
-#include "script/faults.def"
-#undef SBS_FAULT
-};
-
-enum { FAULTS = sizeof(faults) / sizeof(faults[0]) };
-
-const char *sim_call_name(enum sim_call call)
-{
-	static const char *const names[SIM_CALLS + 1] = {
-		"socket",    "bind",      "listen",    "accept",   "sockname",  "shutdown",   "setopt",
-		"getopt",    "recv",      "send",      "recvfrom", "sendto",    "wait",       "epoll_open",
-		"epoll_add", "epoll_mod", "log_write", "spare_fd", "wake_open", "wake_clear", "random",
-		"connect",   "want_dst",  "unlink",    "nothing",
-	};
-
-	return names[call];
-}
-
-static int sweep_err(struct sb_sys *k, enum sim_call call)
-{
-	uint32_t nth = k->sweep_nth;
-
-	k->sweep_hit = call;
-	for (int i = 0; i < FAULTS; i++)
-		if (faults[i].call == call && nth-- == 0)
-			return faults[i].err;
-	return 0;
-}
-
-int sim_fault(struct sb_sys *k, enum sim_call call)
-{
-	int err = k->fail[call];
-
-	k->fail[call] = 0;
-	if (++k->calls == k->sweep_at && err == 0)
-		err = sweep_err(k, call);
-	if (err) {
-		sb_tell("  kernel: %s fails with %d", sim_call_name(call), -err);
-		sim_progress(k);
-	}
-	return err;
-}
-
-void sim_fail(struct sb_sys *k, struct sim_conn *c, uint8_t letter)
-{
-	int row = letter % FAULTS;
-
-	for (int i = 0; i < FAULTS; i++)
-		if (faults[i].letter == letter)
-			row = i;
-	switch (faults[row].call) {
-	case SIM_CALL_RECV:
-		if (c)
-			c->fail_in = faults[row].err;
-		break;
-	case SIM_CALL_SEND:
-		if (c)
-			c->fail_out = faults[row].err;
-		break;
-	case SIM_CALL_SHUTDOWN:
-		if (c)
-			c->fail_shut = faults[row].err;
-		break;
-	default:
-		k->fail[faults[row].call] = faults[row].err;
-	}
-}
-
-void sim_calm(struct sb_sys *k)
-{
-	memset(k->fail, 0, sizeof(k->fail));
-	k->fds_max = SIM_FDS;
-	k->is_log_full = false;
-	for (uint32_t i = 0; i < k->conns; i++) {
-		struct sim_conn *c = &k->conn[i];
-
-		c->eintr_in = c->again_in = c->eintr_out = c->again_out = c->short_out = 0;
-		c->fail_in = c->fail_out = c->fail_shut = 0;
-	}
-}
-
 /* ---- descriptors ---- */
 
 struct sim_fd *sim_get(struct sb_sys *k, int fd, const char *call)
@@ -139,10 +50,12 @@ struct sim_fd *sim_get(struct sb_sys *k, int fd, const char *call)
 	return f;
 }
 
-static struct sim_fd *make(struct sb_sys *k, enum sim_type type)
+struct sim_fd *sim_make(struct sb_sys *k, enum sim_type type)
 {
-	if (k->fds >= k->fds_max)
+	if (k->fds >= k->fds_max) {
+		k->faults++;
 		return NULL;
+	}
 	for (uint32_t i = 0; i < SIM_FDS; i++) {
 		struct sim_fd *f = &k->fd[i];
 
@@ -160,10 +73,10 @@ static struct sim_fd *make(struct sb_sys *k, enum sim_type type)
 	return NULL;
 }
 
-static int make_fd(struct sb_sys *k, enum sim_type type, enum sim_call call)
+static int make_fd(struct sb_sys *k, enum sim_type type, enum sim_call call, const void *site)
 {
-	int r = sim_fault(k, call);
-	struct sim_fd *f = r < 0 ? NULL : make(k, type);
+	int r = sim_fault(k, call, site);
+	struct sim_fd *f = r < 0 ? NULL : sim_make(k, type);
 
 	return r < 0 ? r : f ? f->fd : -EMFILE;
 }
@@ -203,7 +116,7 @@ int sim_endpoint(const struct sb_sys *k, uint32_t i)
 
 int sb_sys_socket(struct sb_sys *k, int family, bool is_stream)
 {
-	int fd = make_fd(k, SIM_SOCKET, SIM_CALL_SOCKET);
+	int fd = make_fd(k, SIM_SOCKET, SIM_CALL_SOCKET, SIM_SITE);
 
 	if (fd >= 0) {
 		struct sim_fd *f = sim_get(k, fd, "socket");
@@ -218,7 +131,7 @@ int sb_sys_socket(struct sb_sys *k, int family, bool is_stream)
 int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 {
 	struct sim_fd *f = sim_get(k, fd, "bind");
-	int r = sim_fault(k, SIM_CALL_BIND);
+	int r = sim_fault(k, SIM_CALL_BIND, SIM_SITE);
 
 	if (r < 0)
 		return r;
@@ -235,7 +148,7 @@ int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 /* There is one path, and so one file. */
 int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
 {
-	int r = sim_fault(k, SIM_CALL_BIND);
+	int r = sim_fault(k, SIM_CALL_BIND, SIM_SITE);
 
 	(void)path;
 	sim_get(k, fd, "bind");
@@ -250,7 +163,7 @@ int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
 int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
 {
 	struct sim_fd *f = sim_get(k, fd, "listen");
-	int r = sim_fault(k, SIM_CALL_LISTEN);
+	int r = sim_fault(k, SIM_CALL_LISTEN, SIM_SITE);
 
 	(void)backlog;
 	if (r < 0)
@@ -280,7 +193,7 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 		sb_found("kernel: accept on descriptor %d, which does not listen", fd);
 	if (!c)
 		return -EAGAIN;
-	r = sim_fault(k, SIM_CALL_ACCEPT);
+	r = sim_fault(k, SIM_CALL_ACCEPT, SIM_SITE);
 	/* An aborted connection is gone for good; after the other errors it still waits. */
 	if (r == -ECONNABORTED || r == -EPERM) {
 		c->is_accepted = c->is_closed = c->is_spoilt = true;
@@ -288,7 +201,7 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 	}
 	if (r < 0)
 		return r;
-	f = make(k, SIM_STREAM);
+	f = sim_make(k, SIM_STREAM);
 	if (!f)
 		return -EMFILE;
 	f->family = l->family;
@@ -311,7 +224,7 @@ int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 
 int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
 {
-	int r = sim_fault(k, SIM_CALL_CONNECT);
+	int r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
 
 	(void)path;
 	sim_get(k, fd, "connect");
@@ -323,7 +236,7 @@ int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
 int sb_sys_sockname(struct sb_sys *k, int fd, struct sb_addr *addr)
 {
 	const struct sim_fd *f = sim_get(k, fd, "getsockname");
-	int r = sim_fault(k, SIM_CALL_SOCKNAME);
+	int r = sim_fault(k, SIM_CALL_SOCKNAME, SIM_SITE);
 
 	if (r == 0)
 		*addr = f->addr;
@@ -352,7 +265,7 @@ struct sim_conn *sim_stream(struct sb_sys *k, int fd, const char *call)
 int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 {
 	struct sim_conn *c = sim_stream(k, fd, "shutdown");
-	int r = c->fail_shut ? c->fail_shut : sim_fault(k, SIM_CALL_SHUTDOWN);
+	int r = c->fail_shut ? c->fail_shut : sim_fault(k, SIM_CALL_SHUTDOWN, SIM_SITE);
 
 	c->fail_shut = 0;
 	if (r < 0) {
@@ -394,7 +307,8 @@ int sb_sys_close(struct sb_sys *k, int fd)
 	f->type = SIM_FREE;
 	k->fds--;
 	sim_progress(k);
-	return 0;
+	/* Whatever it says, the descriptor is gone. */
+	return sim_fault(k, SIM_CALL_CLOSE, SIM_SITE);
 }
 
 int sb_sys_reset_on_close(struct sb_sys *k, int fd)
@@ -448,7 +362,7 @@ int sb_sys_setopt(struct sb_sys *k, int fd, int level, int name, const void *val
 	       sizeof(v));
 	if (row->kind != SB_OPT_LINGER && (v < row->min || v > row->max))
 		sb_found("kernel: setsockopt %s=%d is out of its range", row->name, v);
-	r = sim_fault(k, SIM_CALL_SETOPT);
+	r = sim_fault(k, SIM_CALL_SETOPT, SIM_SITE);
 	if (r < 0)
 		return r;
 	if (!opt && f->opts_n < sizeof(f->opts) / sizeof(f->opts[0]))
@@ -462,7 +376,7 @@ int sb_sys_getopt(struct sb_sys *k, int fd, int level, int name, void *value, si
 {
 	struct sim_fd *f = sim_get(k, fd, "getsockopt");
 	const struct sim_opt *opt = opt_of(f, level, name);
-	int r = sim_fault(k, SIM_CALL_GETOPT);
+	int r = sim_fault(k, SIM_CALL_GETOPT, SIM_SITE);
 	int v = opt ? opt->value : 0;
 
 	if (r < 0)
@@ -482,7 +396,7 @@ int sb_sys_getopt(struct sb_sys *k, int fd, int level, int name, void *value, si
 int sb_sys_want_dst(struct sb_sys *k, int fd, int family)
 {
 	struct sim_fd *f = sim_get(k, fd, "setsockopt");
-	int r = sim_fault(k, SIM_CALL_WANT_DST);
+	int r = sim_fault(k, SIM_CALL_WANT_DST, SIM_SITE);
 
 	(void)family;
 	f->has_dst = r == 0;
@@ -518,7 +432,7 @@ uint64_t sb_sys_now(struct sb_sys *k)
 
 int sb_sys_random(struct sb_sys *k, void *p, size_t n)
 {
-	int r = sim_fault(k, SIM_CALL_RANDOM);
+	int r = sim_fault(k, SIM_CALL_RANDOM, SIM_SITE);
 
 	for (size_t i = 0; r == 0 && i < n; i++)
 		((uint8_t *)p)[i] = (uint8_t)sb_rng_at(1, k->random++);
@@ -529,7 +443,7 @@ int sb_sys_random(struct sb_sys *k, void *p, size_t n)
 long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 {
 	const uint8_t *s = p;
-	int r = sim_fault(k, SIM_CALL_LOG);
+	int r = sim_fault(k, SIM_CALL_LOG, SIM_SITE);
 
 	if (fd != SIM_LOG_FD || n == 0)
 		sb_found("kernel: %zu bytes of log for descriptor %d", n, fd);
@@ -537,22 +451,26 @@ long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 		return r;
 	if (k->is_log_full)
 		return -EAGAIN;
+	if (k->log_max && n > k->log_max)
+		n = k->log_max;
 	for (size_t i = 0; i < n; i++)
 		if ((s[i] < ' ' && s[i] != '\n') || s[i] >= 0x7f)
 			sb_found("log: byte %02x in a line: %.*s", s[i], (int)(n < 200 ? n : 200), (const char *)s);
 	k->log_bytes += n;
-	sb_tell("  log: %.*s", (int)n - 1, (const char *)s);
+	if (k->on_log)
+		k->on_log(k, sb_slice(p, n));
+	sb_tell("  log: %.*s", (int)(s[n - 1] == '\n' ? n - 1 : n), (const char *)s);
 	return (long)n;
 }
 
 int sb_sys_spare_fd(struct sb_sys *k)
 {
-	return make_fd(k, SIM_SPARE, SIM_CALL_SPARE);
+	return make_fd(k, SIM_SPARE, SIM_CALL_SPARE, SIM_SITE);
 }
 
 int sb_sys_wake_open(struct sb_sys *k)
 {
-	return make_fd(k, SIM_WAKE, SIM_CALL_WAKE_OPEN);
+	return make_fd(k, SIM_WAKE, SIM_CALL_WAKE_OPEN, SIM_SITE);
 }
 
 int sb_sys_wake_post(struct sb_sys *k, int fd)
@@ -565,7 +483,7 @@ int sb_sys_wake_post(struct sb_sys *k, int fd)
 int sb_sys_wake_clear(struct sb_sys *k, int fd)
 {
 	struct sim_fd *f = sim_get(k, fd, "read");
-	int r = sim_fault(k, SIM_CALL_WAKE_CLEAR);
+	int r = sim_fault(k, SIM_CALL_WAKE_CLEAR, SIM_SITE);
 
 	if (r < 0)
 		return r;
@@ -578,7 +496,7 @@ int sb_sys_wake_clear(struct sb_sys *k, int fd)
 
 int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
 {
-	int r = sim_fault(k, SIM_CALL_UNLINK);
+	int r = sim_fault(k, SIM_CALL_UNLINK, SIM_SITE);
 
 	(void)path;
 	if (k->file == SIM_FILE_LIVE)

@@ -5,6 +5,7 @@
  * turns of the server, time passes only while it waits.
  *
  *   sys_sim.c    descriptors, listeners, options, the log, the rest
+ *   sim_faults.c calls that are made to fail
  *   sim_bytes.c  recv, send and datagrams
  *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
  *   sim_peer.c   the peers' side, which a target plays
@@ -35,6 +36,7 @@ enum {
 	SIM_CUTS_MAX = 256,       /* segments of a connection */
 	SIM_DGRAMS = 128,         /* datagrams under way */
 	SIM_IDLE_WAITS = 64,      /* waits in a row in which nothing is done: a busy loop */
+	SIM_CALLS_SEEN = 4096,    /* fallible calls of a run that are noted */
 	SIM_LOG_FD = 2,
 };
 
@@ -42,33 +44,18 @@ enum {
 
 enum sim_type { SIM_FREE, SIM_SOCKET, SIM_LISTENER, SIM_STREAM, SIM_DGRAM, SIM_EPOLL, SIM_WAKE, SIM_SPARE };
 
-/* Calls that can be made to fail: see src/script/faults.def. */
+/* Calls that can be made to fail. */
 enum sim_call {
-	SIM_CALL_SOCKET,
-	SIM_CALL_BIND,
-	SIM_CALL_LISTEN,
-	SIM_CALL_ACCEPT,
-	SIM_CALL_SOCKNAME,
-	SIM_CALL_SHUTDOWN,
-	SIM_CALL_SETOPT,
-	SIM_CALL_GETOPT,
-	SIM_CALL_RECV,
-	SIM_CALL_SEND,
-	SIM_CALL_RECVFROM,
-	SIM_CALL_SENDTO,
-	SIM_CALL_WAIT,
-	SIM_CALL_EPOLL_OPEN,
-	SIM_CALL_EPOLL_ADD,
-	SIM_CALL_EPOLL_MOD,
-	SIM_CALL_LOG,
-	SIM_CALL_SPARE,
-	SIM_CALL_WAKE_OPEN,
-	SIM_CALL_WAKE_CLEAR,
-	SIM_CALL_RANDOM,
-	SIM_CALL_CONNECT,
-	SIM_CALL_WANT_DST,
-	SIM_CALL_UNLINK,
+#define SIM_CALL(id, name) SIM_CALL_##id,
+#include "sim_calls.def"
+#undef SIM_CALL
 	SIM_CALLS
+};
+
+/* A fallible call that was made, and from where in the server. */
+struct sim_seen {
+	const void *site;
+	uint8_t call;
 };
 
 /* The file of a unix socket. */
@@ -152,9 +139,16 @@ struct sb_sys {
 	uint32_t calls, sweep_at; /* fallible calls made; the one that fails, 0 for none */
 	uint32_t sweep_nth;       /* with which of its errnos */
 	enum sim_call sweep_hit;  /* SIM_CALLS until then */
+	const void *sweep_site;
+	int sweep_err;
+	bool is_sweep_over;    /* it would have failed anyway */
+	bool is_spared;        /* calls are not counted, and a sweep passes them over */
+	struct sim_seen *seen; /* room for SIM_CALLS_SEEN of them, or NULL */
+	uint32_t faults;       /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
+	int fault_err;         /* of the last */
 	enum sim_file file;
 	bool is_log_full;
-	bool is_log_cut; /* the last write ended inside a line */
+	uint32_t log_max; /* bytes that a write of the log takes, 0: all */
 	uint64_t log_bytes;
 	uint16_t next_port;
 	uint64_t random;
@@ -166,6 +160,7 @@ struct sb_sys {
 	void (*on_close)(struct sb_sys *k, struct sim_conn *c);
 	void (*on_reply)(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to,
 			 struct sb_slice bytes);
+	void (*on_log)(struct sb_sys *k, struct sb_slice some);
 	void *user;
 };
 
@@ -194,6 +189,10 @@ void sim_dgram_lose(struct sb_sys *k);
 
 /* Hangs the fault of this letter (script/faults.def) on the connection's next call of the kind, or on the kernel's. */
 void sim_fail(struct sb_sys *k, struct sim_conn *c, uint8_t letter);
+/* Whether it is of a call that is made only while a server opens: to be hung before. */
+bool sim_is_start(uint8_t letter);
+/* The nth errno of faults.def that the call can give, as -errno; 0 when there are no more. */
+int sim_fault_at(enum sim_call call, uint32_t nth);
 /* From now on nothing goes wrong. */
 void sim_calm(struct sb_sys *k);
 
@@ -206,10 +205,14 @@ const char *sim_call_name(enum sim_call call);
 
 /* ---- between its files ---- */
 
+/* A descriptor, or NULL when there can be no more. */
+struct sim_fd *sim_make(struct sb_sys *k, enum sim_type type);
 struct sim_fd *sim_get(struct sb_sys *k, int fd, const char *call);
 struct sim_conn *sim_stream(struct sb_sys *k, int fd, const char *call);
+/* Where in the server the call came from: to be taken in the sb_sys_ function itself. */
+#define SIM_SITE __builtin_return_address(0)
 /* -errno if this call is to fail, else 0. */
-int sim_fault(struct sb_sys *k, enum sim_call call);
+int sim_fault(struct sb_sys *k, enum sim_call call, const void *site);
 /* Something has changed about this descriptor: an edge. */
 void sim_wake(struct sb_sys *k, int fd);
 /* Something was done. */

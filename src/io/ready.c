@@ -299,9 +299,13 @@ static int submit_send(struct sb_io *io, const struct sb_op *op, struct sb_done 
 static int submit_reply(struct sb_io *io, const struct sb_op *op, struct sb_done *done)
 {
 	const struct sb_ready_slot *s = &io->ready->slot[op->handle.slot];
-	long r = sb_sys_sendto(io->sys, s->fd, op->iov[0], op->dst, op->src);
+	long r;
 
-	io->sends++;
+	/* Interrupted, it has sent nothing, and nobody would ask again. */
+	do {
+		r = sb_sys_sendto(io->sys, s->fd, op->iov[0], op->dst, op->src);
+		io->sends++;
+	} while (r == -EINTR);
 	*done = done_of(s, op->handle.slot, SB_OP_REPLY, r);
 	return 1;
 }

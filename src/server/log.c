@@ -228,6 +228,12 @@ void sb_log_sum_up(struct sb_log *log, uint64_t now)
 	}
 }
 
+/* There may be room later, as after EAGAIN: only what does not fit meanwhile is lost, and counted. */
+static bool is_full(long r)
+{
+	return r == -EAGAIN || r == -ENOSPC || r == -ENOBUFS || r == -ENOMEM;
+}
+
 void sb_log_flush(struct sb_log *log, struct sb_sys *sys)
 {
 	size_t done = 0;
@@ -237,7 +243,7 @@ void sb_log_flush(struct sb_log *log, struct sb_sys *sys)
 
 		if (r == -EINTR)
 			continue;
-		if (r == -EAGAIN)
+		if (is_full(r))
 			break;
 		if (r <= 0) {
 			/* Nobody will ever read it again: there is no log from here on, and nothing waits. */

@@ -12,6 +12,9 @@
 /* How long a log line may wait when nothing else happens, while its reader is slow. */
 #define LOG_PATIENCE (100 * SB_MS)
 
+/* How long it is until the kernel may have memory again. */
+#define WAIT_PAUSE (10 * SB_MS)
+
 /* ---- the config ---- */
 
 static int read_options(struct sb_options *o, const struct sb_config *config, struct sb_fault *fault)
@@ -151,6 +154,7 @@ static int open_listeners(struct sb_server *srv, const struct sb_config *config,
 				sb_log_u64(&srv->log, "listener", i + 1);
 				sb_log_text(&srv->log, "on", ask.text);
 				sb_log_text(&srv->log, "why", sb_slice_cstr("this machine does not have the address"));
+				sb_log_word(&srv->log, "errno", sb_errname(r));
 				sb_log_end(&srv->log);
 			}
 		} else if (r < 0) {
@@ -163,8 +167,11 @@ static int open_listeners(struct sb_server *srv, const struct sb_config *config,
 static int open_parts(struct sb_server *srv, const struct sb_config *config, struct sb_fault *fault)
 {
 	uint64_t secrets[3];
-	int r = sb_sys_random(srv->sys, secrets, sizeof(secrets));
+	int r;
 
+	do
+		r = sb_sys_random(srv->sys, secrets, sizeof(secrets));
+	while (r == -EINTR);
 	if (r < 0)
 		return sb_fault_set(fault, r, 0, "no random numbers: %s", sb_strerror(r));
 	srv->perip.secret = secrets[0];
@@ -359,6 +366,18 @@ static bool is_over(const struct sb_server *srv)
 	return true;
 }
 
+/* poll needs memory for many descriptors. To ask again at once would burn the CPU; to ask about none needs nothing. */
+static void wait_without_memory(struct sb_server *srv, int err)
+{
+	srv->count[SB_COUNT_WAIT_ERRORS]++;
+	if (sb_log_begin(&srv->log, SB_LOG_WAIT, srv->now)) {
+		sb_log_word(&srv->log, "errno", sb_errname(err));
+		sb_log_time(&srv->log, "for", WAIT_PAUSE);
+		sb_log_end(&srv->log);
+	}
+	sb_sys_poll(srv->sys, NULL, 0, (int64_t)WAIT_PAUSE);
+}
+
 int sb_server_step(struct sb_server *server, int64_t wait_ns)
 {
 	struct sb_done done;
@@ -368,7 +387,9 @@ int sb_server_step(struct sb_server *server, int64_t wait_ns)
 	if (is_over(server))
 		return 0;
 	r = server->io.backend->ops->wait(&server->io, patience(server, wait_ns));
-	if (r < 0)
+	if (r == -ENOMEM)
+		wait_without_memory(server, r);
+	else if (r < 0)
 		return r;
 	server->now = sb_sys_now(server->sys);
 	while (server->io.backend->ops->next(&server->io, &done))

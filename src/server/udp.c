@@ -103,9 +103,25 @@ static void answer(struct sb_server *srv, uint32_t i, const struct sb_done *done
 	}
 }
 
+/* What it was, and whose, nobody knows. */
+static void say_unread(struct sb_server *srv, uint32_t i, int err)
+{
+	struct sb_log *log = &srv->log;
+
+	srv->dropped[SB_DROP_UNREAD]++;
+	if (!sb_log_begin(log, SB_LOG_DROP, srv->now))
+		return;
+	sb_log_u64(log, "listener", i + 1);
+	sb_log_word(log, "reason", sb_drops[SB_DROP_UNREAD].name);
+	sb_log_word(log, "errno", sb_errname(err));
+	sb_log_end(log);
+}
+
 void sb_udp_done(struct sb_server *srv, uint32_t i, const struct sb_done *done)
 {
 	if (done->res >= 0)
 		answer(srv, i, done);
+	else
+		say_unread(srv, i, done->res);
 	sb_udp_arm(srv, i);
 }

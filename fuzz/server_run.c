@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ * One run of a server on the simulated kernel. See server_run.h. */
+#include "server_run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "found.h"
+#include "play.h"
+
+enum { LETTERS = 256 };
+
+/* ---- memory ---- */
+
+/* One arena for each config, used again and again: a fresh one would cost more than the run. */
+struct arena {
+	uint8_t *mem;
+	size_t size;
+};
+
+static struct arena arenas[LETTERS];
+
+static struct arena *arena_of(const struct fuzz_config *f)
+{
+	struct arena *a = &arenas[f->letter];
+	struct sb_fault fault = {0};
+	long size;
+
+	/* No knob changes how much it is. */
+	if (a->mem)
+		return a;
+	size = sb_server_size(&f->c, &fault);
+	if (size < 0)
+		sb_found("config %c: %s", f->letter, fault.text);
+	a->mem = calloc(1, (size_t)size);
+	a->size = (size_t)size;
+	if (!a->mem)
+		abort();
+	return a;
+}
+
+static void clear(void *p, size_t n)
+{
+	memset(p, 0, n);
+}
+
+/* As init must find it: zeros. But for what a run has not touched, and the big buffers, which nobody may read before
+ * he has written them. */
+static void clean(struct arena *a)
+{
+	const struct sb_server *srv = (const struct sb_server *)(const void *)a->mem; /* it lies at its start */
+	uint8_t *rates = (uint8_t *)srv->rates, *listeners = (uint8_t *)srv->listeners;
+	uint32_t n = srv->listeners_n, slots = srv->io.slots;
+	void *io = srv->io.mem;
+	size_t io_size = srv->io.backend ? srv->io.backend->ops->size(slots) : 0;
+
+	clear(rates, srv->own_ports_n > 0 ? sizeof(struct sb_rates) : sizeof(srv->rates->secret));
+	clear(listeners, n * sizeof(struct sb_listener));
+	clear(io, io_size);
+	clear(a->mem, (size_t)(rates - a->mem));
+}
+
+/* ---- opening ---- */
+
+static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struct sb_fault *fault)
+{
+	struct sb_server_env env = {.sys = r->k};
+	int err = sb_server_open(&r->srv, a->mem, a->size, &f->c, &env, fault);
+
+	if (err < 0)
+		return err;
+	for (uint32_t i = 0; i < r->srv->listeners_n; i++) {
+		struct sb_listen_ask ask;
+		char text[160] = "";
+
+		if (sb_listen_ask_at(&f->c, i, &ask))
+			memcpy(text, ask.text.p, ask.text.n < sizeof(text) - 1 ? ask.text.n : sizeof(text) - 1);
+		model_read(&r->model[i], text);
+	}
+	memcpy(r->limit, r->srv->opt.limits.v, sizeof(r->limit));
+	r->is_strict = r->srv->is_strict;
+	r->k->lent = r->srv->io.buf;
+	r->k->lent_n = SB_IO_HEADROOM + SB_IO_BUF_SIZE;
+	return 0;
+}
+
+/* Something was made to fail: its fault is told, and nothing has happened. */
+static void check_refusal(const struct run *r, const struct fuzz_config *f, int err, const struct sb_fault *fault)
+{
+	const struct sb_sys *k = r->k;
+	bool is_file = k->file == SIM_FILE_LEFT || k->file == SIM_FILE_LIVE;
+
+	if (k->faults == 0 && k->file != SIM_FILE_LIVE)
+		sb_found("%s: config %c: %s", r->backend, f->letter, fault->text);
+	if (err != (is_file && err == -EADDRINUSE ? -EADDRINUSE : k->fault_err))
+		sb_found("%s: config %c: fails with %s, and not with %s: %s", r->backend, f->letter, sb_errname(err),
+			 sb_errname(k->fault_err), fault->text);
+	if (fault->code != err || !strstr(fault->text, sb_strerror(err)))
+		sb_found("%s: config %c: failed with %s, and says %s: %s", r->backend, f->letter, sb_errname(err),
+			 sb_errname(fault->code), fault->text);
+	if (k->fds)
+		sb_found("%s: config %c: could not be opened, and leaves %u descriptors", r->backend, f->letter,
+			 k->fds);
+	if (k->file == SIM_FILE_OURS && k->fault_err != sim_fault_at(SIM_CALL_UNLINK, 0))
+		sb_found("%s: config %c: could not be opened, and leaves its file", r->backend, f->letter);
+}
+
+static bool open_server(struct run *r, struct fuzz_config *f, struct arena *a)
+{
+	struct sb_fault fault = {0};
+	int err = try_open(r, f, a, &fault);
+
+	if (err == 0)
+		return true;
+	check_refusal(r, f, err, &fault);
+	sb_tell("  cannot open: %s", fault.text);
+	sim_calm(r->k);
+	r->k->is_spared = true;
+	r->k->file = SIM_FILE_NONE;
+	clean(a);
+	err = try_open(r, f, a, &fault);
+	if (err < 0)
+		sb_found("%s: config %c: the second attempt fails too: %s", r->backend, f->letter, fault.text);
+	return false;
+}
+
+/* What a script says in front of everything else is for the start as well. */
+static void prepare(struct sb_sys *k, const uint8_t *script, size_t n)
+{
+	struct sbs_event e;
+	size_t at = 0;
+
+	while (sbs_next(script, n, &at, &e) && (e.kind == SBS_FAIL || e.kind == SBS_KNOB)) {
+		if (e.kind == SBS_FAIL && sim_is_start(e.arg[0]))
+			sim_fail(k, NULL, e.arg[0]);
+		else if (e.kind == SBS_KNOB && e.arg[0] == 'P' && e.v % 3 == 1)
+			k->file = SIM_FILE_LEFT;
+		else if (e.kind == SBS_KNOB && e.arg[0] == 'P' && e.v % 3 == 2)
+			k->file = SIM_FILE_LIVE;
+	}
+}
+
+/* ---- closing ---- */
+
+/* Stops in order, and then nothing at all is open. */
+static void close_server(struct play *p)
+{
+	struct run *r = p->r;
+	int turns = 0;
+
+	if (!p->is_over)
+		sb_server_stop(r->srv);
+	while (!p->is_over && sb_server_step(r->srv, -1) > 0)
+		if (++turns > 100)
+			sb_found("%s: told to stop, and does not", r->backend);
+	sb_server_fini(r->srv);
+	if (r->k->fds)
+		sb_found("%s: %u descriptors are open after the end", r->backend, r->k->fds);
+}
+
+static void unlend(struct sb_sys *k)
+{
+	if (k->lent)
+		sim_lend(k, k->lent, k->lent_n);
+	k->lent = NULL;
+}
+
+/* ---- a run ---- */
+
+static struct sb_sys *kernel_for(struct run *r, const struct server_ask *ask)
+{
+	struct sb_sys *k = sim_open(ask->which);
+
+	k->sweep_at = ask->sweep_at;
+	k->sweep_nth = ask->sweep_nth;
+	k->seen = ask->seen;
+	k->user = r;
+	k->on_recv = oracle_on_recv;
+	k->on_close = oracle_on_close;
+	k->on_reply = oracle_on_reply;
+	k->on_log = ask->on_log;
+	prepare(k, ask->script, ask->n);
+	return k;
+}
+
+static void probe(struct play *p)
+{
+	struct run *r = p->r;
+	bool was_spared = r->k->is_spared;
+
+	r->k->is_spared = true;
+	play_probe(p);
+	oracle_end(r);
+	oracle_leaks(r);
+	r->k->is_spared = was_spared;
+}
+
+bool server_run(struct run *r, const struct server_ask *ask)
+{
+	static struct fuzz_config config;
+	size_t at = 0, n = ask->n < SCRIPT_MAX ? ask->n : SCRIPT_MAX;
+	struct play p = {.r = r};
+	struct sbs_event e;
+	struct arena *a;
+	bool is_open;
+
+	r->backend = ask->name ? ask->name : ask->backend;
+	r->has_stopped = r->has_lacked_memory = false;
+	fuzz_config_read(&config, ask->script, n, ask->backend);
+	if (ask->option)
+		fuzz_config_set(&config, ask->option);
+	a = arena_of(&config);
+	r->is_alone = config.is_alone;
+	r->k = kernel_for(r, ask);
+	sb_tell("---- %s, config %c", r->backend, config.letter);
+	is_open = open_server(r, &config, a);
+	while (is_open && sbs_next(ask->script, n, &at, &e))
+		play_event(&p, &e);
+	play_end(&p);
+	oracle_end(r);
+	if (!r->has_stopped)
+		probe(&p);
+	close_server(&p);
+	if (ask->on_end)
+		ask->on_end(r);
+	unlend(r->k);
+	clean(a);
+	return is_open;
+}
