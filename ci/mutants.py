@@ -171,8 +171,8 @@ def oracle_of(text):
         plain = re.sub(r'^(e?poll): ', '', found)
         return next((name for name, regex in ORACLES if regex.search(plain)), 'other'), found
     for regex, name in ((r'Assertion .* failed', 'assert'), (r'runtime error: ', 'UBSan'), (r'LeakSanitizer', 'LSan'),
-                        (r'MemorySanitizer', 'MSan'), (r'AddressSanitizer', 'ASan'), (r'ERROR: libFuzzer: timeout', 'hang'),
-                        (r'ERROR: libFuzzer', 'libFuzzer')):
+                        (r'MemorySanitizer', 'MSan'), (r'AddressSanitizer', 'ASan'),
+                        (r'ERROR: libFuzzer: timeout', 'hang'), (r'ERROR: libFuzzer', 'libFuzzer')):
         line = next((x for x in lines if x.startswith('SUMMARY') and re.search(regex, x)),
                     next((x for x in lines if re.search(regex, x)), None))
         if line:

@@ -90,14 +90,19 @@ static void open_server(struct run *r, struct fuzz_config *f, struct arena *a)
 			memcpy(text, ask.text.p, ask.text.n < sizeof(text) - 1 ? ask.text.n : sizeof(text) - 1);
 		model_read(&r->model[i], text);
 	}
-	memcpy(r->limit, r->srv->opt.limits.v, sizeof(r->limit));
-	r->is_strict = r->srv->is_strict;
 	r->k->lent = r->srv->io.buf;
 	r->k->lent_n = SB_IO_HEADROOM + SB_IO_BUF_SIZE;
 	r->k->user = r;
 	r->k->on_recv = oracle_on_recv;
 	r->k->on_close = oracle_on_close;
 	r->k->on_reply = oracle_on_reply;
+	r->k->on_accept = oracle_on_accept;
+	r->k->on_done = oracle_on_done;
+	r->k->on_dgram = oracle_on_dgram;
+	r->k->on_unlisten = oracle_on_unlisten;
+	r->k->on_log = oracle_on_log;
+	r->k->on_wait = play_on_wait;
+	oracle_open(r, &f->c);
 }
 
 /* Stops in order, and then nothing at all is open. */
@@ -107,11 +112,14 @@ static void close_server(struct play *p)
 	int turns = 0;
 
 	if (!p->is_over)
-		sb_server_stop(r->srv);
+		play_stop(p);
 	while (!p->is_over && sb_server_step(r->srv, -1) > 0)
 		if (++turns > 100)
 			sb_found("%s: told to stop, and does not", r->backend);
+	/* What is left now is closed at once. */
+	r->stops = 2;
 	sb_server_fini(r->srv);
+	oracle_over(r);
 	if (r->k->fds)
 		sb_found("%s: %u descriptors are open after the end", r->backend, r->k->fds);
 }
@@ -134,6 +142,11 @@ static void run(struct run *r, unsigned which, const char *backend, const uint8_
 	r->backend = backend;
 	r->k = sim_open(which);
 	r->has_stopped = r->has_lacked_memory = false;
+	r->stops = r->sources = r->ids = 0;
+	r->total_full_at = 0;
+	memset(r->count, 0, sizeof(r->count));
+	memset(r->dropped, 0, sizeof(r->dropped));
+	r->asked.is_open = r->stop_at_wait = false;
 	fuzz_config_read(&config, script, n, backend);
 	a = arena_of(&config);
 	r->is_alone = config.is_alone;

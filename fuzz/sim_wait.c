@@ -106,6 +106,9 @@ static int begin(struct sb_sys *k)
 	int r = sim_fault(k, SIM_CALL_WAIT);
 
 	sim_take_back(k);
+	k->is_shedding = false;
+	if (k->on_wait)
+		k->on_wait(k);
 	k->waits++;
 	if (++k->idle_waits > SIM_IDLE_WAITS)
 		sb_found("kernel: a busy loop: the server waits again and again, and does nothing");
@@ -179,8 +182,10 @@ int sb_sys_epoll_add(struct sb_sys *k, int ep, int fd, uint32_t bits, uint64_t t
 	int r = sim_fault(k, SIM_CALL_EPOLL_ADD);
 
 	if (r < 0) {
-		if (f->type == SIM_STREAM)
+		if (f->type == SIM_STREAM) {
 			k->conn[f->conn - 1].is_spoilt = true;
+			k->conn[f->conn - 1].add_err = r;
+		}
 		return r;
 	}
 	f->is_added = f->is_pending = true;

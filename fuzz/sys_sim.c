@@ -26,6 +26,7 @@ struct sb_sys *sim_open(unsigned which)
 	k->now = k->until = UINT64_C(1000000000000);
 	k->fds_max = SIM_FDS;
 	k->next_port = PORT_FIRST;
+	k->target = (struct sb_addr){.family = SB_IPV4, .ip = {10, 9, 9, 9}};
 	k->sweep_hit = SIM_CALLS;
 	for (uint32_t i = 0; i < SIM_CONNS; i++) {
 		k->conn[i].sent = sent_room[which][i];
@@ -233,9 +234,12 @@ int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 
 int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
 {
+	int r = sim_fault(k, SIM_CALL_BIND);
+
 	(void)path;
 	sim_get(k, fd, "bind");
-	return sim_fault(k, SIM_CALL_BIND);
+	k->is_file = k->is_file || r == 0;
+	return r;
 }
 
 int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
@@ -243,7 +247,7 @@ int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
 	struct sim_fd *f = sim_get(k, fd, "listen");
 	int r = sim_fault(k, SIM_CALL_LISTEN);
 
-	(void)backlog;
+	f->backlog = backlog;
 	if (r < 0)
 		return r;
 	if (f->type != SIM_SOCKET || !f->is_stream)
@@ -260,10 +264,9 @@ static struct sim_conn *first_waiting(struct sb_sys *k, int fd)
 	return NULL;
 }
 
-int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
+static int accept_now(struct sb_sys *k, int fd, struct sim_conn *c, struct sb_addr *peer)
 {
 	const struct sim_fd *l = sim_get(k, fd, "accept");
-	struct sim_conn *c = first_waiting(k, fd);
 	struct sim_fd *f;
 	int r;
 
@@ -290,6 +293,16 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 	c->opened = c->active = c->in_at = c->out_at = k->now;
 	*peer = c->addr;
 	return f->fd;
+}
+
+int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
+{
+	struct sim_conn *c = first_waiting(k, fd);
+	int r = accept_now(k, fd, c, peer);
+
+	if (k->on_accept)
+		k->on_accept(k, fd, c, r);
+	return r;
 }
 
 /* The server makes no connections yet. */
@@ -342,6 +355,8 @@ int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 	int r = c->fail_shut ? c->fail_shut : sim_fault(k, SIM_CALL_SHUTDOWN);
 
 	c->fail_shut = 0;
+	if (k->on_done)
+		k->on_done(k, c, SIM_CALL_SHUTDOWN, 0, r);
 	if (r < 0) {
 		/* It only fails when the connection is gone. */
 		c->is_spoilt = c->is_lost = true;
@@ -373,6 +388,10 @@ int sb_sys_close(struct sb_sys *k, int fd)
 
 	if (f->type == SIM_STREAM)
 		close_conn(k, &k->conn[f->conn - 1]);
+	if ((f->type == SIM_LISTENER || f->type == SIM_DGRAM) && k->on_unlisten)
+		k->on_unlisten(k, fd);
+	if (f->type == SIM_SPARE)
+		k->is_shedding = true;
 	/* What waits for a listener that goes is reset. */
 	for (struct sim_conn *c; f->type == SIM_LISTENER && (c = first_waiting(k, fd));) {
 		c->is_accepted = c->is_closed = true;
@@ -517,6 +536,10 @@ long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 
 	if (fd != SIM_LOG_FD || n == 0)
 		sb_found("kernel: %zu bytes of log for descriptor %d", n, fd);
+	if (k->is_log_full)
+		k->is_log_broken = true;
+	if (r < 0 && r != -EAGAIN && r != -EINTR)
+		k->is_log_broken = true;
 	if (r < 0)
 		return r;
 	if (k->is_log_full)
@@ -525,6 +548,8 @@ long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 		if ((s[i] < ' ' && s[i] != '\n') || s[i] >= 0x7f)
 			sb_found("log: byte %02x in a line: %.*s", s[i], (int)(n < 200 ? n : 200), (const char *)s);
 	k->log_bytes += n;
+	if (k->on_log)
+		k->on_log(k, (const char *)s, n);
 	sb_tell("  log: %.*s", (int)n - 1, (const char *)s);
 	return (long)n;
 }
@@ -562,7 +587,7 @@ int sb_sys_wake_clear(struct sb_sys *k, int fd)
 
 int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
 {
-	(void)k;
 	(void)path;
+	k->is_file = false;
 	return 0;
 }
