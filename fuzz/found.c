@@ -5,15 +5,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "target.h"
 
-int sb_fuzz_is_verbose;
+int sb_fuzz_is_verbose, sb_found_is_muted;
 
 void sb_found(const char *format, ...)
 {
 	va_list args;
 
+	if (sb_found_is_muted)
+		_exit(SB_FOUND_MUTED);
 	fflush(stdout);
 	fputs("FOUND ", stderr);
 	va_start(args, format);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What a line asks for, read a second time and as simply as possible: lines of configs.def are well-formed. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,30 @@ static void read_framing(struct model *m, const char *name)
 	sb_found("model: cannot read the framing %s", name);
 }
 
+/* A number with its unit, as nanoseconds or bytes. */
+uint64_t model_number(const char *text, char **end)
+{
+	static const struct {
+		const char *unit;
+		uint64_t times;
+	} units[] = {{"us", 1000}, {"ms", SB_MS}, {"s", SB_S}, {"m", 60 * SB_S}, {"k", 1024}, {"M", 1048576}};
+	char *after;
+	uint64_t v = strtoull(text, &after, 10);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size_t n = strlen(units[i].unit);
+
+		if (strncmp(after, units[i].unit, n) != 0)
+			continue;
+		v *= units[i].times;
+		after += n;
+		break;
+	}
+	if (end)
+		*end = after;
+	return v;
+}
+
 void model_read(struct model *m, const char *listen)
 {
 	const char *line = strchr(listen, ',');
@@ -53,17 +78,40 @@ void model_read(struct model *m, const char *listen)
 
 	line = line ? line + 1 : "ECHO";
 	*m = (struct model){.args.max = SB_FRAME_MAX, .recv_max = SB_SESSION_HELD_MAX};
+	snprintf(m->line, sizeof(m->line), "%s", line);
 	m->is_chargen = m->is_endless = strstr(line, "CHARGEN") != NULL;
 	if (m->is_chargen || strstr(line, "SOURCE"))
 		m->service = MODEL_SOURCE;
 	else if (strstr(line, "DISCARD"))
 		m->service = MODEL_DISCARD;
-	m->has_stopread = strstr(line, "stopread=") != NULL;
+	m->is_tcp = strncmp(listen, "tcp:", 4) == 0;
+	m->is_udp = strncmp(listen, "udp:", 4) == 0;
+	m->is_unix = strncmp(listen, "unix:", 5) == 0;
+	m->conns = UINT64_MAX;
+	m->backlog = 511;
+	m->nodelay = m->is_tcp;
+	m->quickack = m->rcvbuf = -1;
+	if (value_of(line, "stopread=", room)) {
+		char *end;
+
+		m->stop_ns = model_number(room, &end);
+		m->stop_at = *end == '@' ? model_number(end + 1, &end) : 0;
+	}
+	if (value_of(line, "conns=", room))
+		m->conns = strtoul(room, NULL, 10);
+	if (value_of(line, "backlog=", room))
+		m->backlog = (int)strtol(room, NULL, 10);
+	if (value_of(line, "TCP_NODELAY=", room))
+		m->nodelay = (int)strtol(room, NULL, 10);
+	if (value_of(line, "TCP_QUICKACK=", room))
+		m->quickack = (int)strtol(room, NULL, 10);
+	if (value_of(line, "rcvbuf=", room))
+		m->rcvbuf = (int)model_number(room, NULL);
 	m->is_rst = strstr(line, "close=rst") != NULL;
 	m->is_abrupt = strstr(line, "close=abrupt") != NULL;
 	if (value_of(line, "max=", room))
-		m->args.max = (uint32_t)strtoul(room, NULL, 10);
+		m->args.max = (uint32_t)model_number(room, NULL);
 	if (value_of(line, "recv=", room))
-		m->recv_max = (uint32_t)strtoul(room, NULL, 10);
+		m->recv_max = (uint32_t)model_number(room, NULL);
 	read_framing(m, value_of(line, "frame=", room) ? room : "raw");
 }

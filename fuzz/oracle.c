@@ -2,16 +2,16 @@
  * The rules of a run of the whole server, while it runs and at its end. See oracle.h. */
 #include "oracle.h"
 
-#include <errno.h>
+#include <stdio.h>
 
 #include "found.h"
 
-static uint32_t number(const struct run *r, const struct sim_conn *c)
+uint32_t oracle_number(const struct run *r, const struct sim_conn *c)
 {
 	return (uint32_t)(c - r->k->conn);
 }
 
-static struct sb_conn *conn_of(const struct run *r, int fd)
+struct sb_conn *oracle_conn(const struct run *r, int fd)
 {
 	for (uint32_t i = 0; fd >= 0 && i < r->srv->conns.fresh; i++) {
 		struct sb_conn *c = sb_conn_at(r->srv, i);
@@ -30,11 +30,11 @@ static const char *why(uint8_t reason)
 /* ---- messages ---- */
 
 /* Finds the messages that are whole now. */
-static void advance(const struct run *r, struct sim_conn *c, struct peer *p)
+void oracle_advance(const struct run *r, struct sim_conn *c, struct peer *p)
 {
 	const struct model *m = &r->model[p->listener];
 
-	while (!p->broken && p->whole < c->in_n) {
+	while (p->reason == SB_WHY_NONE && !p->broken && p->whole < c->in_n) {
 		struct ref_answer a = m->ref->decode(&m->args, c->sent + p->whole, c->in_n - p->whole);
 
 		p->broken = a.err;
@@ -45,53 +45,55 @@ static void advance(const struct run *r, struct sim_conn *c, struct peer *p)
 	}
 }
 
-/* An echo has one thing at a time: what it owes, or an ear. */
-void oracle_on_recv(struct sb_sys *k, struct sim_conn *c)
+/* What a recv asks for: as the line says, but no more than there is room for, and not beyond where a pause begins. */
+static size_t want_of(const struct run *r, const struct sim_conn *c, const struct peer *p)
 {
-	const struct run *r = k->user;
-	struct peer *p = &((struct run *)k->user)->peer[number(r, c)];
 	const struct model *m = &r->model[p->listener];
+	uint32_t part = m->service == MODEL_SOURCE ? 0 : c->in_n - p->whole;
+	uint64_t want = m->recv_max;
 
+	if (want > SB_SESSION_HELD_MAX - part)
+		want = SB_SESSION_HELD_MAX - part;
+	if (m->stop_ns && c->in_n < m->stop_at && want > m->stop_at - c->in_n)
+		want = m->stop_at - c->in_n;
+	return want < SB_IO_BUF_SIZE ? (size_t)want : SB_IO_BUF_SIZE;
+}
+
+/* An echo has one thing at a time: what it owes, or an ear. */
+void oracle_on_recv(struct sb_sys *k, struct sim_conn *c, size_t n)
+{
+	struct run *r = k->user;
+	struct peer *p = &r->peer[oracle_number(r, c)];
+	const struct model *m = &r->model[p->listener];
+	const struct sb_conn *conn = oracle_conn(r, c->fd);
+
+	if (conn)
+		oracle_reason(r, c, &conn->session);
+	p->in_before = c->in_n;
+	if (n > m->recv_max)
+		sb_found("%s: connection %u: asks for %zu bytes, more than recv=%u", r->backend, oracle_number(r, c), n,
+			 m->recv_max);
 	if (c->is_shut && r->limit[SB_LIMIT_DRAIN_BYTES] && c->in_n - c->shut_in_n > r->limit[SB_LIMIT_DRAIN_BYTES])
-		sb_found("%s: connection %u: drains on after %u bytes, more than drain-bytes", r->backend, number(r, c),
-			 c->in_n - c->shut_in_n);
+		sb_found("%s: connection %u: drains on after %u bytes, more than drain-bytes", r->backend,
+			 oracle_number(r, c), c->in_n - c->shut_in_n);
+	if (p->reason != SB_WHY_NONE)
+		return;
+	if (time_is_paused(r, c))
+		sb_found("%s: connection %u: reads on while stopread says not to", r->backend, oracle_number(r, c));
+	if (n != want_of(r, c, p))
+		sb_found("%s: connection %u: recv of %zu bytes, not %zu", r->backend, oracle_number(r, c), n,
+			 want_of(r, c, p));
 	if (m->service == MODEL_SOURCE || c->is_shut || c->is_rst)
 		return;
-	advance(r, c, p);
+	oracle_advance(r, c, p);
 	if (p->broken)
-		sb_found("%s: connection %u: reads on after a broken message", r->backend, number(r, c));
+		sb_found("%s: connection %u: reads on after a broken message", r->backend, oracle_number(r, c));
 	if (m->service == MODEL_ECHO && c->out_n != p->whole)
-		sb_found("%s: connection %u: reads on while it owes %lld bytes", r->backend, number(r, c),
+		sb_found("%s: connection %u: reads on while it owes %lld bytes", r->backend, oracle_number(r, c),
 			 (long long)p->whole - (long long)c->out_n);
 }
 
 /* ---- reasons ---- */
-
-static bool is_past(const struct run *r, enum sb_limit which, uint64_t since)
-{
-	return r->limit[which] > 0 && r->k->now - since >= r->limit[which];
-}
-
-static bool is_timeout_due(const struct run *r, const struct sim_conn *c, uint8_t reason)
-{
-	switch (reason) {
-	case SB_WHY_FIRST_BYTE:
-		return c->in_n == 0 && is_past(r, SB_LIMIT_FIRST_BYTE, c->opened);
-	case SB_WHY_FRAME:
-		return c->in_n > 0 && is_past(r, SB_LIMIT_FRAME, c->opened);
-	case SB_WHY_IDLE:
-		return is_past(r, SB_LIMIT_IDLE, c->active);
-	case SB_WHY_LIFE:
-		return is_past(r, SB_LIMIT_LIFE, c->opened);
-	case SB_WHY_STALLED:
-		return is_past(r, SB_LIMIT_IDLE, c->active);
-	case SB_WHY_SLOW:
-	case SB_WHY_SLOW_READER:
-		return r->limit[SB_LIMIT_MIN_RATE] > 0 && r->k->now - c->opened >= 10 * SB_S;
-	default:
-		return true;
-	}
-}
 
 static bool is_reason_possible(const struct run *r, const struct sim_conn *c, const struct peer *p, uint8_t reason)
 {
@@ -119,57 +121,117 @@ static bool is_reason_possible(const struct run *r, const struct sim_conn *c, co
 		return c->is_rst || c->is_gone || c->is_spoilt;
 	case SB_WHY_STOP:
 	case SB_WHY_KILLED:
-		return r->has_stopped;
+		return r->stops > 0;
 	default:
-		return is_timeout_due(r, c, reason);
+		return time_is_due(r, c, reason);
 	}
 }
 
-static void note_reason(struct run *r, struct sim_conn *c, uint8_t reason)
+void oracle_reason(struct run *r, struct sim_conn *c, const struct sb_session *s)
 {
-	struct peer *p = &r->peer[number(r, c)];
+	struct peer *p = &r->peer[oracle_number(r, c)];
+	uint8_t reason = s->reason;
 
 	if (p->reason == reason)
 		return;
 	if (p->reason != SB_WHY_NONE)
-		sb_found("%s: connection %u: its reason was %s, and is %s now", r->backend, number(r, c),
+		sb_found("%s: connection %u: its reason was %s, and is %s now", r->backend, oracle_number(r, c),
 			 why(p->reason), why(reason));
-	p->reason = reason;
 	if (r->model[p->listener].service != MODEL_SOURCE)
-		advance(r, c, p);
+		oracle_advance(r, c, p);
 	if (!is_reason_possible(r, c, p, reason))
-		sb_found("%s: connection %u: ends with %s, which cannot be", r->backend, number(r, c), why(reason));
+		sb_found("%s: connection %u: ends with %s, which cannot be", r->backend, oracle_number(r, c),
+			 why(reason));
+	p->reason = reason;
+	p->finished = r->k->now;
 }
 
 void oracle_turn(struct run *r)
 {
 	for (uint32_t i = 0; i < r->k->conns; i++) {
 		struct sim_conn *c = &r->k->conn[i];
-		struct sb_conn *conn = conn_of(r, c->fd);
+		struct sb_conn *conn = oracle_conn(r, c->fd);
 
-		if (conn) {
-			r->peer[i].is_served = true;
-			note_reason(r, c, conn->session.reason);
-		} else if (c->fd >= 0) {
+		if (conn && !r->peer[i].is_served)
+			sb_found("%s: connection %u: is served, and must be refused: %s", r->backend, i,
+				 r->peer[i].refusal ? r->peer[i].refusal : "shed");
+		if (conn)
+			oracle_reason(r, c, &conn->session);
+		else if (c->fd >= 0)
 			sb_found("%s: connection %u: accepted, and forgotten", r->backend, i);
-		}
 	}
+}
+
+void oracle_wait(struct run *r)
+{
+	dgram_settle(r);
 }
 
 /* ---- the end of a connection ---- */
 
+/* It was taken, and closed again without being served. */
+static void check_refused(struct run *r, const struct sim_conn *c, struct peer *p)
+{
+	char from[80];
+	struct sb_text t = sb_text_in(from, sizeof(from));
+
+	if (p->refusal || p->is_shed)
+		return;
+	if (!c->is_spoilt)
+		sb_found("%s: connection %u: is refused, and must be served", r->backend, oracle_number(r, c));
+	/* It could not be registered. */
+	sb_text_addr(&t, &c->addr);
+	sb_text_end(&t);
+	p->is_served = false;
+	r->ids--;
+	r->door[p->listener].served--;
+	r->count[SB_COUNT_ACCEPTED]--;
+	r->count[SB_COUNT_REFUSED]++;
+	log_forget(r, SB_LOG_OPEN);
+	log_expect(r, SB_LOG_REFUSE, "peer=%s listener=%u reason=%s", from, p->listener + 1, sb_errname(c->add_err));
+}
+
+/* "key=N", with a space before, when there is something to say. */
+static const char *field(char room[48], const char *key, uint64_t v)
+{
+	room[0] = '\0';
+	if (v)
+		snprintf(room, 48, " %s=%llu", key, (unsigned long long)v);
+	return room;
+}
+
+static void log_close(struct run *r, const struct sim_conn *c, const struct peer *p, const struct sb_session *s)
+{
+	char from[80], dropped[48], unsent[48], offset[48], error[48] = "";
+	const char *change = sb_reasons[p->reason].change;
+	struct sb_text t = sb_text_in(from, sizeof(from));
+
+	sb_text_addr(&t, &c->addr);
+	sb_text_end(&t);
+	offset[0] = '\0';
+	if (s->leg.scan.err)
+		snprintf(offset, sizeof(offset), " offset=%llu", (unsigned long long)s->leg.scan.base);
+	if (s->err)
+		snprintf(error, sizeof(error), " errno=%s", sb_errname(s->err));
+	log_expect(r, SB_LOG_CLOSE, "conn=%u peer=%s reason=%s how=%s in=%u out=%llu frames=%u%s%s%s%s%s%s", p->id,
+		   from, why(p->reason), p->how == SB_CLOSE_RESET ? "rst" : "close", c->in_n,
+		   (unsigned long long)c->out_n, p->frames, field(dropped, "dropped", p->dropped),
+		   field(unsent, "unsent", p->unsent), offset, error, change[0] ? " change=" : "", change);
+}
+
 void oracle_on_close(struct sb_sys *k, struct sim_conn *c)
 {
 	struct run *r = k->user;
-	struct peer *p = &r->peer[number(r, c)];
-	struct sb_conn *conn = conn_of(r, c->fd);
+	struct peer *p = &r->peer[oracle_number(r, c)];
+	struct sb_conn *conn = oracle_conn(r, c->fd);
 	const struct sb_session *s;
 
-	if (!conn)
-		return; /* refused */
+	if (!conn) {
+		check_refused(r, c, p);
+		return;
+	}
 	s = &conn->session;
-	p->is_served = true;
-	note_reason(r, c, s->reason);
+	oracle_reason(r, c, s);
 	p->how = s->how;
 	p->in = s->leg.in;
 	p->out = s->leg.out;
@@ -177,55 +239,66 @@ void oracle_on_close(struct sb_sys *k, struct sim_conn *c)
 	p->dropped = s->dropped;
 	p->unsent = s->leg.n;
 	if (s->reason == SB_WHY_NONE)
-		sb_found("%s: connection %u: closed without a reason", r->backend, number(r, c));
+		sb_found("%s: connection %u: closed without a reason", r->backend, oracle_number(r, c));
 	if (p->in != c->in_n || p->out != c->out_n)
 		sb_found("%s: connection %u: counts %llu bytes in, %llu out; the kernel %u and %llu", r->backend,
-			 number(r, c), (unsigned long long)p->in, (unsigned long long)p->out, c->in_n,
+			 oracle_number(r, c), (unsigned long long)p->in, (unsigned long long)p->out, c->in_n,
 			 (unsigned long long)c->out_n);
+	if ((p->how == SB_CLOSE_RESET) != c->is_linger0)
+		sb_found("%s: connection %u: is to be closed by %s, and is not", r->backend, oracle_number(r, c),
+			 p->how == SB_CLOSE_RESET ? "RST" : "close");
+	time_check_close(r, c, s);
+	log_close(r, c, p, s);
 }
 
-/* ---- deadlines ---- */
-
-static void check_deadlines(const struct run *r, const struct sim_conn *c, const struct sb_session *s)
-{
-	const struct model *m = &r->model[r->peer[number(r, c)].listener];
-	uint64_t slack = SIM_TICK, now = r->k->now;
-	const char *late = NULL;
-
-	if (s->state != SB_STATE_RUN)
-		return;
-	if (r->limit[SB_LIMIT_LIFE] && now > c->opened + r->limit[SB_LIMIT_LIFE] + slack)
-		late = "max-lifetime";
-	if (!r->has_lacked_memory && !m->has_stopread) {
-		if (r->limit[SB_LIMIT_IDLE] && now > c->active + r->limit[SB_LIMIT_IDLE] + slack)
-			late = "idle-timeout";
-		if (r->limit[SB_LIMIT_FIRST_BYTE] && c->in_n == 0 && m->service != MODEL_SOURCE &&
-		    now > c->opened + r->limit[SB_LIMIT_FIRST_BYTE] + slack)
-			late = "first-byte-timeout";
-	}
-	if (late)
-		sb_found("%s: connection %u: is still served, past its %s", r->backend, number(r, c), late);
-}
+/* ---- while it waits ---- */
 
 static void check_unread(const struct run *r, const struct sim_conn *c, const struct sb_session *s)
 {
-	const struct model *m = &r->model[r->peer[number(r, c)].listener];
+	const struct model *m = &r->model[r->peer[oracle_number(r, c)].listener];
 	bool has_more = c->in_n < c->sent_n || ((c->is_fin || c->is_rst) && !c->is_fin_seen);
 
 	/* Whoever owes nothing and is not told to wait has read everything there is. */
-	if (s->state != SB_STATE_RUN || m->has_stopread || r->has_lacked_memory || !has_more)
+	if (r->peer[oracle_number(r, c)].reason != SB_WHY_NONE || time_is_paused(r, c) || r->has_lacked_memory ||
+	    r->srv->count[SB_COUNT_HELD_WAITS] || !has_more)
 		return;
 	if (m->service == MODEL_ECHO && (s->leg.whole > 0 || c->window == 0))
 		return;
-	sb_found("%s: connection %u: does not read what is there: %u of %u bytes, %s", r->backend, number(r, c),
+	sb_found("%s: connection %u: does not read what is there: %u of %u bytes, %s", r->backend, oracle_number(r, c),
 		 c->in_n, c->sent_n, c->is_fin ? "and the end" : "more to come");
 }
 
-static void check_unsent(const struct run *r, const struct sim_conn *c, const struct sb_session *s)
+static void check_unsent(const struct run *r, const struct sim_conn *c)
 {
-	if (s->leg.is_sending && c->window > 0 && !c->is_rst)
+	if (time_owes(r, c) && c->window > 0 && !c->is_rst)
 		sb_found("%s: connection %u: does not send, though there is room for %llu bytes", r->backend,
-			 number(r, c), (unsigned long long)c->window);
+			 oracle_number(r, c), (unsigned long long)c->window);
+}
+
+/* What is held is what has not become a message yet, or not gone out, and lies where it fits best. */
+static void check_held(const struct run *r, const struct sim_conn *c, const struct sb_conn *conn)
+{
+	struct peer *p = &((struct run *)(uintptr_t)r)->peer[oracle_number(r, c)];
+	const struct model *m = &r->model[p->listener];
+	uint32_t held = conn->session.leg.n, want = 0, size = 0;
+
+	if (m->service == MODEL_ECHO)
+		want = (p->reason == SB_WHY_NONE ? c->in_n : p->whole) - (uint32_t)c->out_n;
+	else if (m->service == MODEL_DISCARD && p->reason == SB_WHY_NONE)
+		want = c->in_n - p->whole;
+	if (held != want)
+		sb_found("%s: connection %u: holds %u bytes, not %u", r->backend, oracle_number(r, c), held, want);
+	if (!conn->buf != !held)
+		sb_found("%s: connection %u: holds %u bytes, and %s buffer", r->backend, oracle_number(r, c), held,
+			 conn->buf ? "a" : "no");
+	p->held_most = held > p->held_most ? held : p->held_most;
+	for (int i = SB_BUF_CLASSES - 1; i >= 0; i--)
+		if (conn->buf && sb_pool_owns(&r->srv->bufs[i], conn->buf))
+			size = r->srv->bufs[i].block_size;
+	/* It may have been more within a turn, but never more than had come. */
+	if (size > 256 && c->in_n <= 256 && !r->has_lacked_memory)
+		sb_found("%s: connection %u: holds %u bytes in a buffer of %u", r->backend, oracle_number(r, c), held,
+			 size);
 }
 
 void oracle_rest(struct run *r)
@@ -236,15 +309,14 @@ void oracle_rest(struct run *r)
 			sb_found("%s: a datagram is there, and not received", r->backend);
 	for (uint32_t i = 0; i < r->k->conns; i++) {
 		const struct sim_conn *c = &r->k->conn[i];
-		const struct sb_conn *conn = conn_of(r, c->fd);
+		const struct sb_conn *conn = oracle_conn(r, c->fd);
 
 		if (!conn)
 			continue;
-		check_deadlines(r, c, &conn->session);
+		time_check_rest(r, c);
 		check_unread(r, c, &conn->session);
-		check_unsent(r, c, &conn->session);
-		if (conn->session.state == SB_STATE_DRAIN && conn->session.leg.n > 0)
-			sb_found("%s: connection %u: holds %u bytes, though it only drains", r->backend, i,
-				 conn->session.leg.n);
+		check_unsent(r, c);
+		check_held(r, c, conn);
 	}
+	door_check_rest(r);
 }

@@ -5,10 +5,20 @@
  *
  * - both backends: the same bytes each way, the same reason, the same end, for every connection
  * - ECHO sends back whole messages, in order, and nothing else; a SOURCE sends what it is made of
- * - the reason of a close was possible, and no timeout is early or late
+ * - the reason of a close was possible, and no timeout is a nanosecond early or late
+ * - who is refused, and who is not; when accepting pauses, and goes on; when a listener closes
  * - a connection reads no further while it has something to send
  * - a datagram is answered once at most, with no more than it was, to its source, and never to a forger's victim
+ * - every datagram that must be answered is
+ * - what is logged and counted is what has happened
  * - what a connection took it gives back: descriptor, slot, buffer, timer, place in its address's count
+ *
+ *   oracle.c        messages, reasons, and what must be so while the server waits
+ *   oracle_time.c   what each connection waits for, since when, and until when; how it ends
+ *   oracle_door.c   listeners: their options, who is let in
+ *   oracle_dgram.c  datagrams
+ *   oracle_log.c    log lines and counters
+ *   oracle_end.c    what must be so at the end; two backends
  */
 #ifndef SB_FUZZ_ORACLE_H
 #define SB_FUZZ_ORACLE_H
@@ -25,7 +35,11 @@ struct model {
 	const struct ref_codec *ref;
 	struct ref_args args;
 	uint32_t recv_max;
-	bool is_chargen, is_endless, has_stopread, is_rst, is_abrupt;
+	bool is_chargen, is_endless, is_rst, is_abrupt, is_tcp, is_udp, is_unix;
+	uint64_t stop_ns, stop_at; /* stopread= */
+	uint64_t conns;            /* conns=, UINT64_MAX for no end */
+	int backlog, nodelay, quickack, rcvbuf;
+	char line[160];
 };
 
 /* What is known of a connection besides what its kernel knows. */
@@ -38,6 +52,43 @@ struct peer {
 	/* ECHO and DISCARD: whole messages in what it has received, and whether they are followed by a broken one */
 	uint32_t whole, messages;
 	int broken;
+	/* When: the last byte either way; what is waited for began; its service ended. mark: sent before what is being
+	 * sent began. read_from: the end of stopread's pause. */
+	uint64_t active, since, finished, mark, read_from;
+	bool is_pause_over, is_shed, is_logged;
+	uint32_t in_before, held_most; /* received before the last recv; the most that was held at a rest */
+	const char *refusal;           /* why it must be refused, NULL if it must not */
+	uint32_t id;                   /* as the log calls it */
+};
+
+/* One listener, or datagram socket. */
+struct door {
+	int fd;
+	uint64_t served, paused_until;
+	uint16_t port;
+};
+
+enum { RUN_SOURCES = 16, RUN_LOGS = 512, RUN_LOG_TEXT = 48 * 1024, RUN_LOG_KINDS = 32 };
+
+/* Lines that have to come, a list for each kind of event. */
+struct log_due {
+	uint32_t from; /* where in text */
+	uint8_t kind;
+	bool is_done;
+};
+
+struct log_model {
+	struct log_due due[RUN_LOGS];
+	char text[RUN_LOG_TEXT];
+	uint32_t n, text_n, first[RUN_LOG_KINDS];
+	char line[SB_LOG_LINE_MAX + 1]; /* being read */
+	size_t line_n;
+	struct {
+		uint64_t second, said, suppressed;
+	} rate[RUN_LOG_KINDS];
+	bool is_json, is_off;
+	int level;
+	uint64_t began;
 };
 
 /* One run of the server with one backend. */
@@ -47,19 +98,51 @@ struct run {
 	struct sb_server *srv;
 	struct model model[SB_LISTENERS_MAX];
 	struct peer peer[SIM_CONNS];
+	struct door door[SB_LISTENERS_MAX];
+	uint32_t doors, ids;
 	uint64_t limit[SB_LIMIT_COUNT];
-	bool is_strict, is_alone, has_stopped, has_lacked_memory;
+	uint64_t count[SB_COUNTERS], dropped[SB_DROP_COUNT];
+	struct {
+		struct sb_addr from;
+		uint64_t full_at;
+	} source[RUN_SOURCES];
+	uint32_t sources;
+	uint64_t total_full_at;
+	struct {
+		uint64_t want, got;
+		enum sb_drop why;
+		bool is_open, is_failed;
+		struct sim_dgram d;
+	} asked;           /* the datagram that is being answered */
+	uint32_t stops;    /* how often it was told to stop */
+	bool stop_at_wait; /* it will be when it waits next */
+	bool is_strict, is_alone, has_stopped, has_lacked_memory, has_gone_wrong;
+	struct log_model log;
+	void (*on_log)(struct sb_sys *k, struct sb_slice some); /* who else wants it, or NULL */
 };
 
 /* Reads the model of a listener's text, "tcp://127.0.0.1:0,ECHO frame=line". */
+uint64_t model_number(const char *text, char **end);
 void model_read(struct model *m, const char *listen);
 
 /* To be called by the kernel: see sys_sim.h. */
-void oracle_on_recv(struct sb_sys *k, struct sim_conn *c);
+void oracle_on_recv(struct sb_sys *k, struct sim_conn *c, size_t n);
+void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, size_t n, long r);
+void oracle_on_accept(struct sb_sys *k, int fd, struct sim_conn *c, int r);
+void oracle_on_unlisten(struct sb_sys *k, int fd);
+void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d);
+void oracle_on_unread(struct sb_sys *k, int fd, int err);
+/* A wait failed with it. */
+void oracle_on_wait_error(struct sb_sys *k, int err);
+void oracle_on_log(struct sb_sys *k, struct sb_slice some);
 void oracle_on_close(struct sb_sys *k, struct sim_conn *c);
-void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to,
-		     struct sb_slice bytes);
+void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to, struct sb_slice bytes,
+		     int r);
 
+/* The server has been opened for this config. */
+void oracle_open(struct run *r, const struct sb_config *config);
+/* The server begins to wait: whatever it was asked is answered. */
+void oracle_wait(struct run *r);
 /* After every turn: reasons that have just come up. */
 void oracle_turn(struct run *r);
 /* The server waits: nobody is overdue. */
@@ -70,5 +153,34 @@ void oracle_end(struct run *r);
 void oracle_leaks(const struct run *r);
 void oracle_compare(const struct run *a, const struct run *b);
 uint64_t oracle_digest(const struct run *r);
+/* The server is gone: its log is complete, and its counters add up. */
+void oracle_over(struct run *r);
+
+/* ---- between its files ---- */
+
+uint32_t oracle_number(const struct run *r, const struct sim_conn *c);
+struct sb_conn *oracle_conn(const struct run *r, int fd);
+/* Finds the messages that are whole now. */
+void oracle_advance(const struct run *r, struct sim_conn *c, struct peer *p);
+/* Its reason, as soon as there is one. */
+void oracle_reason(struct run *r, struct sim_conn *c, const struct sb_session *s);
+
+bool time_owes(const struct run *r, const struct sim_conn *c);
+bool time_is_paused(const struct run *r, const struct sim_conn *c);
+/* Whether it may end with this reason now, as far as time goes. */
+bool time_is_due(const struct run *r, const struct sim_conn *c, uint8_t reason);
+void time_on_accept(struct run *r, struct sim_conn *c);
+void time_check_rest(const struct run *r, const struct sim_conn *c);
+void time_check_close(const struct run *r, const struct sim_conn *c, const struct sb_session *s);
+
+void door_check_rest(const struct run *r);
+void dgram_settle(struct run *r);
+
+void log_open(struct run *r, const struct sb_config *config);
+/* A line of this kind has to come: what follows its time and name, as "key=value key=value". */
+__attribute__((format(printf, 3, 4))) void log_expect(struct run *r, enum sb_log_event kind, const char *format, ...);
+/* The last line of this kind that has to come was not to come after all. */
+void log_forget(struct run *r, enum sb_log_event kind);
+void log_over(struct run *r);
 
 #endif

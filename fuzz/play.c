@@ -10,6 +10,18 @@ enum { TURNS_MAX = 5000 }; /* while the clock stands still */
 
 /* ---- running ---- */
 
+void play_on_wait(struct sb_sys *k)
+{
+	struct run *r = k->user;
+
+	oracle_wait(r);
+	if (!r->stop_at_wait)
+		return;
+	r->stop_at_wait = false;
+	r->stops++;
+	sb_server_stop(r->srv);
+}
+
 static void deliver(struct play *p)
 {
 	struct sb_sys *k = p->r->k;
@@ -146,11 +158,11 @@ static void take_memory(struct play *p, uint32_t left)
 
 /* ---- events ---- */
 
-static void stop(struct play *p)
+/* From another thread, while it waits: see on_wait(). */
+void play_stop(struct play *p)
 {
 	p->r->has_stopped = true;
-	if (!p->is_over)
-		sb_server_stop(p->r->srv);
+	p->r->stop_at_wait = !p->is_over;
 }
 
 static void knob(struct play *p, const struct sbs_event *e)
@@ -174,6 +186,9 @@ static void knob(struct play *p, const struct sbs_event *e)
 	case 'a':
 		p->address = e->v;
 		break;
+	case 'q':
+		k->target.ip[0] = addresses[e->v % (sizeof(addresses) / sizeof(addresses[0]))].ip[0];
+		break;
 	case 'p':
 		p->port = e->v;
 		p->has_port = true;
@@ -183,7 +198,10 @@ static void knob(struct play *p, const struct sbs_event *e)
 		p->has_listener = true;
 		break;
 	case 'X':
-		stop(p);
+		/* What is under way then would be read before it, or after: that is a race. */
+		play_run(p);
+		play_stop(p);
+		play_run(p);
 		break;
 	case 'E':
 		play_run(p);

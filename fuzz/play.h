@@ -24,12 +24,16 @@ struct play {
 };
 
 void play_event(struct play *p, const struct sbs_event *e);
+/* For the kernel: it begins to wait. */
+void play_on_wait(struct sb_sys *k);
 /* Delivers what is under way and runs the server until it waits. */
 void play_run(struct play *p);
 /* The same, and so much time passes. */
 void play_wait(struct play *p, uint64_t ns);
 /* Nothing goes wrong any more, windows open, peers close, time passes. */
 void play_end(struct play *p);
+/* The server is told to stop. */
+void play_stop(struct play *p);
 /* A client comes who has done nothing wrong, and must be served. */
 void play_probe(struct play *p);
 

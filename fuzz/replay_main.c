@@ -6,6 +6,8 @@
  *   replay_NAME [-v] FILE|FOLDER...       -v tells what happens, where the target can
  *   replay_NAME -b ROUNDS FILE|FOLDER...  runs all of them so often and prints how many executions a second
  *   replay_NAME -s FILE|FOLDER...         sweeps them, where the target can: fault.c
+ *   replay_NAME -m FILE|FOLDER...         once each, and what the target finds ends only that input: what is left to
+ *                                         end the process are the sanitizers and the asserts
  *
  * Exit: 0 when all is well, 1 when a folder is empty or a file cannot be read, 2 for usage.
  */
@@ -16,9 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "found.h"
 #include "target.h"
 
 enum { INPUT_MAX = 1 << 20, PATH_ROOM = 4096 };
@@ -38,13 +42,13 @@ struct inputs {
 };
 
 static const char *running = "";
+static unsigned long ran;
 
 /* Whatever ends the process, the file that did it is named. */
 static void say_running(void)
 {
-	if (running[0] &&
-	    (write(2, "input: ", 7) < 0 || write(2, running, strlen(running)) < 0 || write(2, "\n", 1) < 0))
-		return;
+	if (running[0])
+		dprintf(2, "input: %s\nafter %lu executions\n", running, ran);
 	running = "";
 }
 
@@ -132,6 +136,7 @@ static int read_path(struct inputs *in, const char *path)
 static uint64_t run(const struct input *i)
 {
 	running = i->path;
+	ran++;
 	LLVMFuzzerTestOneInput(i->bytes, i->n);
 	running = "";
 	return sb_fuzz_digest ? sb_fuzz_digest() : 0;
@@ -148,6 +153,52 @@ static int replay(const struct inputs *in)
 		}
 	}
 	printf("%zu inputs, each twice: well\n", in->n);
+	return 0;
+}
+
+/* ---- without what the target finds ---- */
+
+/* In a child, from input i on: exit 0 after the last, or where the target found something. */
+static void run_muted(const struct inputs *in, size_t i, int out)
+{
+	sb_found_is_muted = 1;
+	for (; i < in->n; i++) {
+		if (write(out, &i, sizeof(i)) < 0)
+			_exit(1);
+		run(&in->v[i]);
+	}
+	exit(0);
+}
+
+/* A new child goes on behind each input that was ended. */
+static int replay_muted(const struct inputs *in)
+{
+	size_t found = 0, at = 0;
+
+	for (size_t i = 0; i < in->n; i = at + 1) {
+		int ends[2], status = 0;
+		pid_t child;
+
+		at = i;
+		if (pipe(ends) < 0)
+			return 1;
+		fflush(stdout);
+		child = fork();
+		if (child == 0)
+			run_muted(in, i, ends[1]);
+		close(ends[1]);
+		while (read(ends[0], &at, sizeof(at)) > 0)
+			;
+		close(ends[0]);
+		if (child < 0 || waitpid(child, &status, 0) < 0)
+			return 1;
+		if (status == 0)
+			break;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != SB_FOUND_MUTED)
+			return 1;
+		found++;
+	}
+	printf("%zu inputs, %zu of them ended by what the target found: no other end\n", in->n, found);
 	return 0;
 }
 
@@ -190,21 +241,23 @@ int main(int argc, char **argv)
 {
 	struct inputs in = {0};
 	unsigned long rounds = 0;
-	bool is_sweep = false;
+	bool is_sweep = false, is_muted = false;
 	int bad = 0, c;
 
-	while ((c = getopt(argc, argv, "vsb:")) != -1) {
+	while ((c = getopt(argc, argv, "vsmb:")) != -1) {
 		if (c == 'v' && &sb_fuzz_is_verbose)
 			sb_fuzz_is_verbose = 1;
 		else if (c == 'b')
 			rounds = strtoul(optarg, NULL, 10);
 		else if (c == 's' && sb_fuzz_sweep)
 			is_sweep = true;
+		else if (c == 'm')
+			is_muted = true;
 		else if (c != 'v')
 			return 2;
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: %s [-v] [-s | -b ROUNDS] FILE|FOLDER...\n", argv[0]);
+		fprintf(stderr, "usage: %s [-v] [-s | -m | -b ROUNDS] FILE|FOLDER...\n", argv[0]);
 		return 2;
 	}
 	signal(SIGABRT, on_abort);
@@ -213,7 +266,7 @@ int main(int argc, char **argv)
 	for (; optind < argc; optind++)
 		bad |= read_path(&in, argv[optind]);
 	if (in.n > 0)
-		bad |= is_sweep ? sweep(&in) : rounds ? bench(&in, rounds) : replay(&in);
+		bad |= is_sweep ? sweep(&in) : is_muted ? replay_muted(&in) : rounds ? bench(&in, rounds) : replay(&in);
 	release(&in);
 	return bad;
 }

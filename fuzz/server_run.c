@@ -63,6 +63,33 @@ static void clean(struct arena *a)
 
 /* ---- opening ---- */
 
+/* Two may want to know. */
+static void on_log(struct sb_sys *k, struct sb_slice some)
+{
+	const struct run *r = k->user;
+
+	if (r->on_log)
+		r->on_log(k, some);
+	oracle_on_log(k, some);
+}
+
+static void listen_to(const struct run *r)
+{
+	struct sb_sys *k = r->k;
+
+	k->on_recv = oracle_on_recv;
+	k->on_close = oracle_on_close;
+	k->on_reply = oracle_on_reply;
+	k->on_accept = oracle_on_accept;
+	k->on_done = oracle_on_done;
+	k->on_dgram = oracle_on_dgram;
+	k->on_unread = oracle_on_unread;
+	k->on_wait_error = oracle_on_wait_error;
+	k->on_unlisten = oracle_on_unlisten;
+	k->on_log = on_log;
+	k->on_wait = play_on_wait;
+}
+
 static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struct sb_fault *fault)
 {
 	struct sb_server_env env = {.sys = r->k};
@@ -78,10 +105,10 @@ static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struc
 			memcpy(text, ask.text.p, ask.text.n < sizeof(text) - 1 ? ask.text.n : sizeof(text) - 1);
 		model_read(&r->model[i], text);
 	}
-	memcpy(r->limit, r->srv->opt.limits.v, sizeof(r->limit));
-	r->is_strict = r->srv->is_strict;
 	r->k->lent = r->srv->io.buf;
 	r->k->lent_n = SB_IO_HEADROOM + SB_IO_BUF_SIZE;
+	listen_to(r);
+	oracle_open(r, &f->c);
 	return 0;
 }
 
@@ -150,11 +177,14 @@ static void close_server(struct play *p)
 	int turns = 0;
 
 	if (!p->is_over)
-		sb_server_stop(r->srv);
+		play_stop(p);
 	while (!p->is_over && sb_server_step(r->srv, -1) > 0)
 		if (++turns > 100)
 			sb_found("%s: told to stop, and does not", r->backend);
+	/* What is left now is closed at once. */
+	r->stops = 2;
 	sb_server_fini(r->srv);
+	oracle_over(r);
 	if (r->k->fds)
 		sb_found("%s: %u descriptors are open after the end", r->backend, r->k->fds);
 }
@@ -176,9 +206,6 @@ static struct sb_sys *kernel_for(struct run *r, const struct server_ask *ask)
 	k->sweep_nth = ask->sweep_nth;
 	k->seen = ask->seen;
 	k->user = r;
-	k->on_recv = oracle_on_recv;
-	k->on_close = oracle_on_close;
-	k->on_reply = oracle_on_reply;
 	k->on_log = ask->on_log;
 	prepare(k, ask->script, ask->n);
 	return k;
@@ -206,7 +233,13 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	bool is_open;
 
 	r->backend = ask->name ? ask->name : ask->backend;
+	r->on_log = ask->on_log;
 	r->has_stopped = r->has_lacked_memory = false;
+	r->stops = r->sources = r->ids = 0;
+	r->total_full_at = 0;
+	memset(r->count, 0, sizeof(r->count));
+	memset(r->dropped, 0, sizeof(r->dropped));
+	r->asked.is_open = r->stop_at_wait = false;
 	fuzz_config_read(&config, ask->script, n, ask->backend);
 	if (ask->option)
 		fuzz_config_set(&config, ask->option);

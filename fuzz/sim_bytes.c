@@ -103,12 +103,14 @@ long sb_sys_recv(struct sb_sys *k, int fd, void *p, size_t n)
 		sb_found("kernel: recv on descriptor %d behind the end of its stream", fd);
 	sim_lend(k, p, n);
 	if (k->on_recv)
-		k->on_recv(k, c);
+		k->on_recv(k, c, n);
 	r = recv_fault(k, c, SIM_SITE);
 	if (r == 0)
 		r = recv_now(k, c, p, n);
 	c->recvs++;
 	sim_lent(k, p, r > 0 ? (size_t)r : 0);
+	if (k->on_done)
+		k->on_done(k, c, SIM_CALL_RECV, n, r);
 	sb_tell("  kernel: recv(%d, %zu) = %ld", fd, n, r);
 	return r;
 }
@@ -194,6 +196,8 @@ long sb_sys_send(struct sb_sys *k, int fd, const struct sb_slice *iov, int iov_n
 	if (r == 0)
 		r = send_now(k, c, iov, iov_n, want);
 	c->sends++;
+	if (k->on_done)
+		k->on_done(k, c, SIM_CALL_SEND, want, r);
 	sb_tell("  kernel: send(%d, %zu) = %ld", fd, want, r);
 	return r;
 }
@@ -219,6 +223,8 @@ long sb_sys_recvfrom(struct sb_sys *k, int fd, void *p, size_t n, struct sb_addr
 	if (!d)
 		return -EAGAIN;
 	r = sim_fault(k, SIM_CALL_RECVFROM, SIM_SITE);
+	if (r < 0 && k->on_unread)
+		k->on_unread(k, fd, r);
 	if (r < 0)
 		return r;
 	k->last = *d;
@@ -234,6 +240,8 @@ long sb_sys_recvfrom(struct sb_sys *k, int fd, void *p, size_t n, struct sb_addr
 		*dst = f->has_dst ? d->dst : (struct sb_addr){.family = SB_UNIX};
 	k->conn[d->conn].in_n += d->n;
 	k->conn[d->conn].recvs++;
+	if (k->on_dgram)
+		k->on_dgram(k, d);
 	sim_progress(k);
 	sb_tell("  kernel: recvfrom(%d) = %u bytes", fd, d->n);
 	return d->extra ? (long)(n + d->extra) : (long)d->n;
@@ -248,13 +256,14 @@ long sb_sys_sendto(struct sb_sys *k, int fd, struct sb_slice bytes, const struct
 	uint8_t head[2] = {(uint8_t)(bytes.n >> 8), (uint8_t)bytes.n};
 	const struct sb_slice parts[2] = {sb_slice(head, 2), bytes};
 
-	(void)src;
+	if (f->has_dst && (!src || !sb_addr_eq(src, &k->last.dst)))
+		sb_found("kernel: sendto on descriptor %d from another address than it was asked at", fd);
 	if (f->type != SIM_DGRAM || !dst)
 		sb_found("kernel: sendto on descriptor %d without an address, or not for datagrams", fd);
 	if (k->last.fd != fd)
 		sb_found("kernel: sendto on descriptor %d, which has received nothing", fd);
 	if (k->on_reply)
-		k->on_reply(k, &k->last, dst, bytes);
+		k->on_reply(k, &k->last, dst, bytes, r);
 	if (r < 0) {
 		c->is_spoilt = true;
 		return r;

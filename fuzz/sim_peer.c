@@ -55,6 +55,10 @@ static void cut_dgram(struct sb_sys *k, struct sim_conn *c)
 
 	d.n = c->sent_n - c->dgram_from;
 	d.dst = f->addr;
+	if (sb_addr_is_any(&d.dst)) {
+		d.dst = k->target;
+		d.dst.port = f->addr.port;
+	}
 	c->dgram_from = c->sent_n;
 	if (f->fd != c->listener_fd || k->dgrams == SIM_DGRAMS)
 		return;

@@ -106,6 +106,9 @@ static int begin(struct sb_sys *k, const void *site)
 	int r = sim_fault(k, SIM_CALL_WAIT, site);
 
 	sim_take_back(k);
+	k->is_shedding = false;
+	if (k->on_wait)
+		k->on_wait(k);
 	k->waits++;
 	if (++k->idle_waits > SIM_IDLE_WAITS)
 		sb_found("kernel: a busy loop: the server waits again and again, and does nothing");
@@ -136,6 +139,8 @@ int sb_sys_poll(struct sb_sys *k, struct sb_pollfd *fds, size_t n, int64_t wait_
 	/* Few descriptors, or none, are asked about without memory. */
 	if (r == 0 && n > 0)
 		r = sim_fault(k, SIM_CALL_POLL, SIM_SITE);
+	if (r < 0 && k->on_wait_error)
+		k->on_wait_error(k, r);
 	if (r < 0)
 		return r;
 	/* Nobody to wait for: only time passes. */
@@ -186,8 +191,10 @@ int sb_sys_epoll_add(struct sb_sys *k, int ep, int fd, uint32_t bits, uint64_t t
 	int r = sim_fault(k, SIM_CALL_EPOLL_ADD, SIM_SITE);
 
 	if (r < 0) {
-		if (f->type == SIM_STREAM)
+		if (f->type == SIM_STREAM) {
 			k->conn[f->conn - 1].is_spoilt = true;
+			k->conn[f->conn - 1].add_err = r;
+		}
 		return r;
 	}
 	f->is_added = f->is_pending = true;

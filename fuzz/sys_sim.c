@@ -26,6 +26,7 @@ struct sb_sys *sim_open(unsigned which)
 	k->now = k->until = UINT64_C(1000000000000);
 	k->fds_max = SIM_FDS;
 	k->next_port = PORT_FIRST;
+	k->target = (struct sb_addr){.family = SB_IPV4, .ip = {10, 9, 9, 9}};
 	k->sweep_hit = SIM_CALLS;
 	for (uint32_t i = 0; i < SIM_CONNS; i++) {
 		k->conn[i].sent = sent_room[which][i];
@@ -165,7 +166,7 @@ int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
 	struct sim_fd *f = sim_get(k, fd, "listen");
 	int r = sim_fault(k, SIM_CALL_LISTEN, SIM_SITE);
 
-	(void)backlog;
+	f->backlog = backlog;
 	if (r < 0)
 		return r;
 	if (f->type != SIM_SOCKET || !f->is_stream)
@@ -182,10 +183,9 @@ static struct sim_conn *first_waiting(struct sb_sys *k, int fd)
 	return NULL;
 }
 
-int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
+static int accept_now(struct sb_sys *k, int fd, struct sim_conn *c, struct sb_addr *peer, const void *site)
 {
 	const struct sim_fd *l = sim_get(k, fd, "accept");
-	struct sim_conn *c = first_waiting(k, fd);
 	struct sim_fd *f;
 	int r;
 
@@ -193,7 +193,7 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 		sb_found("kernel: accept on descriptor %d, which does not listen", fd);
 	if (!c)
 		return -EAGAIN;
-	r = sim_fault(k, SIM_CALL_ACCEPT, SIM_SITE);
+	r = sim_fault(k, SIM_CALL_ACCEPT, site);
 	/* An aborted connection is gone for good; after the other errors it still waits. */
 	if (r == -ECONNABORTED || r == -EPERM) {
 		c->is_accepted = c->is_closed = c->is_spoilt = true;
@@ -212,6 +212,16 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 	c->opened = c->active = c->in_at = c->out_at = k->now;
 	*peer = c->addr;
 	return f->fd;
+}
+
+int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
+{
+	struct sim_conn *c = first_waiting(k, fd);
+	int r = accept_now(k, fd, c, peer, SIM_SITE);
+
+	if (k->on_accept)
+		k->on_accept(k, fd, c, r);
+	return r;
 }
 
 /* The server makes no connections yet. */
@@ -268,6 +278,8 @@ int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 	int r = c->fail_shut ? c->fail_shut : sim_fault(k, SIM_CALL_SHUTDOWN, SIM_SITE);
 
 	c->fail_shut = 0;
+	if (k->on_done)
+		k->on_done(k, c, SIM_CALL_SHUTDOWN, 0, r);
 	if (r < 0) {
 		/* It only fails when the connection is gone. */
 		c->is_spoilt = c->is_lost = true;
@@ -299,6 +311,10 @@ int sb_sys_close(struct sb_sys *k, int fd)
 
 	if (f->type == SIM_STREAM)
 		close_conn(k, &k->conn[f->conn - 1]);
+	if ((f->type == SIM_LISTENER || f->type == SIM_DGRAM) && k->on_unlisten)
+		k->on_unlisten(k, fd);
+	if (f->type == SIM_SPARE)
+		k->is_shedding = true;
 	/* What waits for a listener that goes is reset. */
 	for (struct sim_conn *c; f->type == SIM_LISTENER && (c = first_waiting(k, fd));) {
 		c->is_accepted = c->is_closed = true;
@@ -447,6 +463,9 @@ long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 
 	if (fd != SIM_LOG_FD || n == 0)
 		sb_found("kernel: %zu bytes of log for descriptor %d", n, fd);
+	if (k->is_log_full || (r < 0 && r != -EAGAIN && r != -EINTR))
+		k->is_log_broken = true;
+	k->is_log_late = r < 0;
 	if (r < 0)
 		return r;
 	if (k->is_log_full)
@@ -465,6 +484,7 @@ long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 
 int sb_sys_spare_fd(struct sb_sys *k)
 {
+	k->is_shedding = false;
 	return make_fd(k, SIM_SPARE, SIM_CALL_SPARE, SIM_SITE);
 }
 
@@ -505,5 +525,7 @@ int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
 		sb_found("kernel: unlink of a file that is not there");
 	if (r == 0)
 		k->file = SIM_FILE_NONE;
+	else
+		k->is_file_stuck = true;
 	return r;
 }

@@ -73,6 +73,7 @@ struct sim_fd {
 	uint32_t conn;  /* STREAM: index + 1 */
 	uint32_t posts; /* WAKE */
 	bool has_dst;
+	int backlog; /* LISTENER */
 	struct sim_opt opts[8];
 	uint32_t opts_n;
 	/* Its registration with the one epoll descriptor there is. */
@@ -107,6 +108,7 @@ struct sim_conn {
 	/* hung on its next calls */
 	uint32_t eintr_in, again_in, eintr_out, again_out, short_out;
 	int fail_in, fail_out, fail_shut;
+	int add_err;                            /* why it could not be registered */
 	bool is_spoilt;                         /* a failure was made up: it may end another way */
 	enum sim_end end;                       /* how the server closed */
 	uint64_t opened, active, in_at, out_at; /* when: accepted; the last byte either way, in, out */
@@ -147,19 +149,31 @@ struct sb_sys {
 	uint32_t faults;       /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
 	int fault_err;         /* of the last */
 	enum sim_file file;
-	bool is_log_full;
+	bool is_file_stuck; /* it could not be removed */
+	bool is_log_full, is_log_broken;
+	bool is_log_late; /* the last write of the log failed: what it had waits */
+	bool is_shedding; /* the spare descriptor was closed, and not made again yet */
 	uint32_t log_max; /* bytes that a write of the log takes, 0: all */
 	uint64_t log_bytes;
 	uint16_t next_port;
 	uint64_t random;
+	struct sb_addr target; /* where datagrams to an any-address are said to have gone */
 	/* The server's receive buffer: good from a recv to the next wait. */
 	uint8_t *lent;
 	size_t lent_n;
 	/* What a target wants to know. Each may be NULL. */
-	void (*on_recv)(struct sb_sys *k, struct sim_conn *c);
+	void (*on_recv)(struct sb_sys *k, struct sim_conn *c, size_t n);
+	/* After accept (what it came to on this listener), recv, send and shutdown (of n bytes: r). */
+	void (*on_accept)(struct sb_sys *k, int listener_fd, struct sim_conn *c, int r);
+	void (*on_done)(struct sb_sys *k, struct sim_conn *c, enum sim_call call, size_t n, long r);
+	void (*on_dgram)(struct sb_sys *k, const struct sim_dgram *d);
+	void (*on_unread)(struct sb_sys *k, int fd, int err); /* recvfrom failed */
+	void (*on_wait_error)(struct sb_sys *k, int err);
+	void (*on_unlisten)(struct sb_sys *k, int fd);
+	void (*on_wait)(struct sb_sys *k);
 	void (*on_close)(struct sb_sys *k, struct sim_conn *c);
 	void (*on_reply)(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to,
-			 struct sb_slice bytes);
+			 struct sb_slice bytes, int r);
 	void (*on_log)(struct sb_sys *k, struct sb_slice some);
 	void *user;
 };

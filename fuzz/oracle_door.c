@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of a run of the whole server: listeners. What they are opened with, who is let in, and until when. */
+#include "found.h"
+#include "oracle.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#define PAUSE (100 * SB_MS)
+
+/* ---- what they are opened with ---- */
+
+/* An option's value, -1 when it was not set. */
+static int option(const struct sim_fd *f, int level, int name)
+{
+	for (uint32_t i = 0; i < f->opts_n; i++)
+		if (f->opts[i].level == level && f->opts[i].name == name)
+			return f->opts[i].value;
+	return -1;
+}
+
+static void expect_option(const struct run *r, uint32_t i, const struct sim_fd *f, int level, int name, int want)
+{
+	int v = option(f, level, name);
+
+	if (v != want)
+		sb_found("%s: listener %u: option %d, %d is %d, not %d", r->backend, i + 1, level, name, v, want);
+}
+
+static void check_options(const struct run *r, uint32_t i, const struct sim_fd *f)
+{
+	const struct model *m = &r->model[i];
+	bool is_strict = r->is_strict && !m->is_unix;
+	int buf = is_strict ? 2 * 65536 : -1;
+
+	expect_option(r, i, f, SOL_SOCKET, SO_REUSEADDR, m->is_tcp ? 1 : -1);
+	expect_option(r, i, f, IPPROTO_TCP, TCP_NODELAY, m->is_tcp ? m->nodelay : -1);
+	expect_option(r, i, f, IPPROTO_IPV6, IPV6_V6ONLY, f->family == SB_IPV6 ? 1 : -1);
+	expect_option(r, i, f, IPPROTO_TCP, TCP_QUICKACK, -1);
+	expect_option(r, i, f, IPPROTO_TCP, TCP_NOTSENT_LOWAT, is_strict && m->is_tcp ? 16384 : -1);
+	expect_option(r, i, f, SOL_SOCKET, SO_RCVBUF, m->rcvbuf >= 0 ? 2 * m->rcvbuf : buf);
+	expect_option(r, i, f, SOL_SOCKET, SO_SNDBUF, buf);
+	if (f->has_dst != (m->is_udp && r->is_strict))
+		sb_found("%s: listener %u: is %stold where datagrams were sent to", r->backend, i + 1,
+			 f->has_dst ? "" : "not ");
+	if (!m->is_udp && f->backlog != m->backlog)
+		sb_found("%s: listener %u: its backlog is %d, not %d", r->backend, i + 1, f->backlog, m->backlog);
+}
+
+/* ---- limits ---- */
+
+static void read_limits(uint64_t limit[SB_LIMIT_COUNT], const struct sb_config *config, bool is_strict)
+{
+	for (int i = 0; i < SB_LIMIT_COUNT; i++) {
+		const struct sb_limit_row *row = &sb_limit_rows[i];
+		size_t n = strlen(row->name);
+
+		limit[i] = is_strict ? row->strict : row->loopback;
+		for (size_t k = 0; k < config->options_n; k++)
+			if (strncmp(config->options[k], row->name, n) == 0 && config->options[k][n] == '=')
+				limit[i] = model_number(config->options[k] + n + 1, NULL);
+	}
+}
+
+/* Without a listener in the config there are four, two of them on ::1, which not every machine has. */
+static bool is_missing(const struct run *r, const struct sb_config *config, uint32_t i)
+{
+	int err = r->k->fault_err;
+
+	return config->listens_n == 0 && i % 2 == 1 && r->srv->listeners[i].fd < 0 &&
+	       (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL);
+}
+
+void oracle_open(struct run *r, const struct sb_config *config)
+{
+	r->is_strict = false;
+	for (size_t i = 0; i < config->listens_n; i++)
+		r->is_strict = r->is_strict || strstr(config->listens[i], "0.0.0.0");
+	read_limits(r->limit, config, r->is_strict);
+	r->doors = 0;
+	for (uint32_t i = 0; i < r->srv->listeners_n; i++) {
+		int fd = r->srv->listeners[i].fd;
+		const struct sim_fd *f = &r->k->fd[(uint32_t)fd % SIM_FDS];
+
+		r->door[i] = (struct door){.fd = fd};
+		r->doors++;
+		if (is_missing(r, config, i))
+			continue;
+		if (fd < 0 || f->fd != fd || f->type != (r->model[i].is_udp ? SIM_DGRAM : SIM_LISTENER))
+			sb_found("%s: listener %u: does not listen", r->backend, i + 1);
+		r->door[i].port = f->addr.port;
+		if (!r->model[i].is_unix && sb_server_port(r->srv, i) != f->addr.port)
+			sb_found("%s: listener %u: says port %d, and has %u", r->backend, i + 1,
+				 sb_server_port(r->srv, i), f->addr.port);
+		check_options(r, i, f);
+	}
+	log_open(r, config);
+}
+
+/* ---- who is let in ---- */
+
+static bool is_same_source(const struct sb_addr *a, const struct sb_addr *b)
+{
+	return a->family == b->family && a->family != SB_UNIX &&
+	       memcmp(a->ip, b->ip, a->family == SB_IPV4 ? 4 : 8) == 0;
+}
+
+static const char *refusal_of(const struct run *r, const struct sim_conn *c)
+{
+	uint32_t open = 0, same = 0;
+	uint64_t per_ip = r->limit[SB_LIMIT_CONNS_PER_IP];
+
+	if (r->is_strict && c->addr.ip[0] != 127 && c->addr.ip[0] != 10)
+		return "reason=not-allowed change=--allow";
+	for (uint32_t i = 0; i < r->k->conns; i++) {
+		const struct sim_conn *other = &r->k->conn[i];
+
+		if (other == c || other->fd < 0 || !r->peer[i].is_served)
+			continue;
+		open++;
+		same += is_same_source(&other->addr, &c->addr);
+	}
+	if (open >= r->limit[SB_LIMIT_CONNS])
+		return "reason=max-conns change=--max-conns";
+	if (per_ip && same >= per_ip)
+		return "reason=max-conns-per-ip change=--max-conns-per-ip";
+	return NULL;
+}
+
+static struct door *door_of(struct run *r, int fd, uint32_t *number)
+{
+	for (*number = 0; *number < r->doors; ++*number)
+		if (r->door[*number].fd == fd)
+			return &r->door[*number];
+	sb_found("%s: descriptor %d is no listener's", r->backend, fd);
+}
+
+static bool is_exhausted(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
+}
+
+static void count_error(struct run *r, struct door *d, uint32_t i, int res)
+{
+	if (res == -EAGAIN || res == -EINTR || r->k->is_shedding)
+		return;
+	if (!is_exhausted(res)) {
+		r->count[SB_COUNT_ACCEPT_ERRORS]++;
+		log_expect(r, SB_LOG_ACCEPT, "listener=%u errno=%s", i + 1, sb_errname(res));
+		return;
+	}
+	r->count[SB_COUNT_ACCEPT_PAUSES]++;
+	d->paused_until = r->k->now + PAUSE;
+}
+
+static void let_in(struct run *r, struct sim_conn *c, struct door *d, uint32_t i)
+{
+	struct peer *p = &r->peer[oracle_number(r, c)];
+	char from[80];
+	struct sb_text t = sb_text_in(from, sizeof(from));
+
+	sb_text_addr(&t, &c->addr);
+	sb_text_end(&t);
+	p->refusal = refusal_of(r, c);
+	if (p->refusal || c->is_spoilt) {
+		r->count[SB_COUNT_REFUSED]++;
+		if (p->refusal)
+			log_expect(r, SB_LOG_REFUSE, "peer=%s listener=%u %s", from, i + 1, p->refusal);
+		return;
+	}
+	p->is_served = true;
+	p->id = ++r->ids;
+	d->served++;
+	r->count[SB_COUNT_ACCEPTED]++;
+	time_on_accept(r, c);
+	log_expect(r, SB_LOG_OPEN, "conn=%u peer=%s listener=%u", p->id, from, i + 1);
+}
+
+void oracle_on_accept(struct sb_sys *k, int fd, struct sim_conn *c, int res)
+{
+	struct run *r = k->user;
+	uint32_t i;
+	struct door *d = door_of(r, fd, &i);
+
+	if (k->now < d->paused_until && !k->is_shedding)
+		sb_found("%s: listener %u: accepts too early: it is pausing", r->backend, i + 1);
+	if (d->served >= r->model[i].conns)
+		sb_found("%s: listener %u: accepts more than conns=", r->backend, i + 1);
+	if (res < 0) {
+		count_error(r, d, i, res);
+	} else if (k->is_shedding) {
+		r->peer[oracle_number(r, c)].is_shed = true;
+		r->count[SB_COUNT_SHED]++;
+	} else {
+		/* Registering it may fail yet, and only then is it known: see oracle_turn(). */
+		let_in(r, c, d, i);
+	}
+}
+
+void oracle_on_unlisten(struct sb_sys *k, int fd)
+{
+	struct run *r = k->user;
+	uint32_t i;
+
+	if (!r->doors)
+		return;
+	door_of(r, fd, &i)->fd = -1;
+	if (!r->stops && r->door[i].served < r->model[i].conns)
+		sb_found("%s: listener %u: closes too early, after %llu connections", r->backend, i + 1,
+			 (unsigned long long)r->door[i].served);
+	log_expect(r, SB_LOG_UNLISTENED, "listener=%u", i + 1);
+}
+
+void door_check_rest(const struct run *r)
+{
+	for (uint32_t i = 0; i < r->doors; i++) {
+		const struct door *d = &r->door[i];
+
+		if (d->fd < 0)
+			continue;
+		if (r->stops || d->served >= r->model[i].conns)
+			sb_found("%s: listener %u: is still open, %s", r->backend, i + 1,
+				 r->stops ? "after a stop" : "though it has served all");
+		if (d->paused_until <= r->k->now && !r->model[i].is_udp &&
+		    sim_ready(r->k, &r->k->fd[(uint32_t)d->fd % SIM_FDS]))
+			sb_found("%s: listener %u: does not accept who waits", r->backend, i + 1);
+	}
+}

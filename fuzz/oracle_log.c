@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of a run of the whole server: its log and its counters say what has happened, no more and no less. Lines of
+ * one kind come in the order of what they tell, each once, at the time when it was so. */
+#include "found.h"
+#include "oracle.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+	const char *name;
+	int level;
+	uint64_t rate;
+} kinds[] = {
+#define SB_EVENT(id, name, level, rate) {name, SB_LOG_##level, rate},
+#include "server/events.def"
+#undef SB_EVENT
+};
+
+/* Kinds of which every line is foreseen. */
+static bool is_foreseen(uint32_t kind)
+{
+	switch (kind) {
+	case SB_LOG_WAIT:
+	case SB_LOG_OPEN:
+	case SB_LOG_CLOSE:
+	case SB_LOG_RECV:
+	case SB_LOG_SEND:
+	case SB_LOG_REFUSE:
+	case SB_LOG_DROP:
+	case SB_LOG_ACCEPT:
+	case SB_LOG_UNLISTENED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static const char *option_of(const struct sb_config *config, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 0; i < config->options_n; i++)
+		if (strncmp(config->options[i], key, n) == 0)
+			return config->options[i] + n;
+	return "";
+}
+
+void log_open(struct run *r, const struct sb_config *config)
+{
+	static const char *const levels[] = {"error", "warning", "notice", "info", "debug"};
+	struct log_model *l = &r->log;
+
+	l->n = l->text_n = 0;
+	l->line_n = 0;
+	memset(l->first, 0, sizeof(l->first));
+	memset(l->rate, 0, sizeof(l->rate));
+	l->is_off = false;
+	l->is_json = strcmp(option_of(config, "log="), "json") == 0;
+	l->began = r->k->now;
+	for (int i = 0; i < 5; i++)
+		if (strcmp(option_of(config, "log-level="), levels[i]) == 0)
+			l->level = i;
+}
+
+/* ---- what has to come ---- */
+
+/* {"v":1,"t":0.000000,"event":"open","conn":1} of "conn=1": numbers as they are, the rest in quotes. */
+static size_t as_json(char *out, const char *head, const char *name, const char *text)
+{
+	size_t n = (size_t)sprintf(out, "{\"v\":1,\"t\":%s,\"event\":\"%s\"", head, name);
+
+	while (*text) {
+		size_t key = strcspn(text, "="), value = strcspn(text + key + 1, " ");
+		const char *v = text + key + 1;
+		bool is_number = strspn(v, "-0123456789") == value;
+
+		n += (size_t)sprintf(out + n, ",\"%.*s\":%s%.*s%s", (int)key, text, is_number ? "" : "\"", (int)value,
+				     v, is_number ? "" : "\"");
+		text = v + value + (v[value] == ' ');
+	}
+	return n + (size_t)sprintf(out + n, "}");
+}
+
+/* Whether so many of this kind were said in this second already. */
+static bool is_suppressed(struct run *r, uint32_t kind)
+{
+	struct log_model *l = &r->log;
+
+	if (kinds[kind].rate == 0)
+		return false;
+	if (l->rate[kind].second != r->k->now / SB_S) {
+		l->rate[kind].second = r->k->now / SB_S;
+		l->rate[kind].said = 0;
+	}
+	if (l->rate[kind].said++ < kinds[kind].rate)
+		return false;
+	l->rate[kind].suppressed++;
+	return true;
+}
+
+void log_expect(struct run *r, enum sb_log_event kind, const char *format, ...)
+{
+	struct log_model *l = &r->log;
+	char text[400], head[32], line[600];
+	uint64_t us = (r->k->now - l->began) / 1000;
+	bool is_asked = kind == SB_LOG_RECV && l->level < SB_LOG_DEBUG && strncmp(format, "conn", 4) == 0;
+	size_t n;
+	va_list args;
+
+	if (l->is_off || (kinds[kind].level > l->level && !is_asked) || is_suppressed(r, kind))
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	snprintf(head, sizeof(head), "%llu.%06llu", (unsigned long long)(us / 1000000),
+		 (unsigned long long)(us % 1000000));
+	n = l->is_json ? as_json(line, head, kinds[kind].name, text)
+		       : (size_t)snprintf(line, sizeof(line), "%s %s %s", head, kinds[kind].name, text);
+	if (l->n == RUN_LOGS || l->text_n + n + 1 > RUN_LOG_TEXT) {
+		l->is_off = true;
+		return;
+	}
+	memcpy(l->text + l->text_n, line, n + 1);
+	l->due[l->n++] = (struct log_due){.from = l->text_n, .kind = (uint8_t)kind};
+	l->text_n += (uint32_t)n + 1;
+}
+
+void log_forget(struct run *r, enum sb_log_event kind)
+{
+	struct log_model *l = &r->log;
+
+	if (l->is_off || kinds[kind].level > l->level)
+		return;
+	if (l->rate[kind].said > kinds[kind].rate) {
+		l->rate[kind].suppressed--;
+		l->rate[kind].said--;
+		return;
+	}
+	l->rate[kind].said--;
+	l->n--;
+	l->text_n = l->due[l->n].from;
+}
+
+/* ---- what comes ---- */
+
+static uint32_t kind_of(const struct log_model *l, const char *line, size_t n)
+{
+	const char *name = memchr(line, l->is_json ? 'e' : ' ', n);
+	size_t size;
+
+	name += l->is_json ? strlen("event\":\"") : 1;
+	size = strcspn(name, l->is_json ? "\"" : " \n");
+	for (uint32_t i = 0; i < SB_LOG_EVENTS; i++)
+		if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, name, size) == 0)
+			return i;
+	sb_found("log: a line of no kind: %.*s", (int)n, line);
+}
+
+/* "suppressed of=NAME lines=N": as many as there were. */
+static void check_suppressed(struct run *r, const char *line, size_t n)
+{
+	struct log_model *l = &r->log;
+
+	for (uint32_t i = 0; i < SB_LOG_EVENTS; i++) {
+		char want[80];
+		int size =
+			snprintf(want, sizeof(want), l->is_json ? "\"of\":\"%s\",\"lines\":%llu" : "of=%s lines=%llu",
+				 kinds[i].name, (unsigned long long)l->rate[i].suppressed);
+
+		if (!is_foreseen(i) || l->rate[i].suppressed == 0 || !memmem(line, n, want, (size_t)size))
+			continue;
+		l->rate[i].suppressed = 0;
+		return;
+	}
+	for (uint32_t i = 0; i < SB_LOG_EVENTS; i++) {
+		char name[40];
+		int size = snprintf(name, sizeof(name), l->is_json ? "\"%s\"" : "=%s ", kinds[i].name);
+
+		if (is_foreseen(i) && memmem(line + 30, n > 30 ? n - 30 : 0, name, (size_t)size))
+			sb_found("%s: log: %llu lines were suppressed, and it says: %.*s", r->backend,
+				 (unsigned long long)l->rate[i].suppressed, (int)n, line);
+	}
+}
+
+static void check_line(struct run *r, const char *line, size_t n)
+{
+	struct log_model *l = &r->log;
+	uint32_t kind = kind_of(l, line, n), i = l->first[kind];
+
+	if (kind == SB_LOG_SUPPRESSED)
+		check_suppressed(r, line, n);
+	if (!is_foreseen(kind))
+		return;
+	while (i < l->n && (l->due[i].kind != kind || l->due[i].is_done))
+		i++;
+	l->first[kind] = i + 1;
+	if (i == l->n)
+		sb_found("%s: log: nothing like it has happened: %.*s", r->backend, (int)n, line);
+	l->due[i].is_done = true;
+	if (strlen(l->text + l->due[i].from) != n || memcmp(l->text + l->due[i].from, line, n) != 0)
+		sb_found("%s: log: what has happened is \"%s\", and it says \"%.*s\"", r->backend,
+			 l->text + l->due[i].from, (int)n, line);
+}
+
+void oracle_on_log(struct sb_sys *k, struct sb_slice some)
+{
+	struct run *r = k->user;
+	struct log_model *l = &r->log;
+
+	if (k->is_log_broken)
+		l->is_off = true;
+	/* A write may take only a part of a line. */
+	for (size_t i = 0; i < some.n && !l->is_off; i++) {
+		if (l->line_n == sizeof(l->line))
+			sb_found("%s: log: a line without an end", r->backend);
+		l->line[l->line_n++] = (char)some.p[i];
+		if (some.p[i] != '\n')
+			continue;
+		check_line(r, l->line, l->line_n - 1);
+		l->line_n = 0;
+	}
+}
+
+void oracle_on_wait_error(struct sb_sys *k, int err)
+{
+	struct run *r = k->user;
+
+	if (err == -EINTR)
+		return;
+	r->count[SB_COUNT_WAIT_ERRORS]++;
+	log_expect(r, SB_LOG_WAIT, "errno=%s for=10ms", sb_errname(err));
+}
+
+void log_over(struct run *r)
+{
+	struct log_model *l = &r->log;
+
+	if (l->is_off || r->k->is_log_broken || r->k->is_log_late)
+		return;
+	if (l->line_n > 0)
+		sb_found("%s: log: a line without an end", r->backend);
+	for (uint32_t i = 0; i < l->n; i++)
+		if (!l->due[i].is_done)
+			sb_found("%s: log: this has happened, and is not said: %s", r->backend,
+				 l->text + l->due[i].from);
+}
+
+/* ---- counters ---- */
+
+static void expect_count(const struct run *r, const char *name, uint64_t have, uint64_t want)
+{
+	if (have != want)
+		sb_found("%s: counter %s is %llu, not %llu", r->backend, name, (unsigned long long)have,
+			 (unsigned long long)want);
+}
+
+static void add_up(struct run *r, uint64_t closed[SB_WHY_COUNT])
+{
+	for (uint32_t i = 0; i < r->k->conns; i++) {
+		const struct sim_conn *c = &r->k->conn[i];
+		const struct peer *p = &r->peer[i];
+
+		if (c->is_dgram || !p->is_served)
+			continue;
+		closed[p->reason]++;
+		r->count[SB_COUNT_BYTES_IN] += c->in_n;
+		r->count[SB_COUNT_BYTES_OUT] += c->out_n;
+		r->count[SB_COUNT_BYTES_DROPPED] += p->dropped;
+		r->count[SB_COUNT_BYTES_UNSENT] += p->unsent;
+		r->count[SB_COUNT_FRAMES] += p->frames;
+	}
+}
+
+void oracle_over(struct run *r)
+{
+	uint64_t closed[SB_WHY_COUNT] = {0}, value;
+	const char *name;
+
+	dgram_settle(r);
+	log_over(r);
+	add_up(r, closed);
+	for (size_t i = 0; (name = sb_server_counter(r->srv, i, &value)); i++) {
+		if (i == SB_COUNT_HELD_WAITS || i == SB_COUNT_STALE)
+			continue;
+		if (i < SB_COUNTERS)
+			expect_count(r, name, value, r->count[i]);
+		else if (i - SB_COUNTERS < SB_WHY_COUNT)
+			expect_count(r, name, value, closed[i - SB_COUNTERS]);
+		else
+			expect_count(r, name, value, r->dropped[i - SB_COUNTERS - (size_t)SB_WHY_COUNT]);
+	}
+	if (r->k->file == SIM_FILE_OURS && !r->k->is_file_stuck)
+		sb_found("%s: the file of its socket is left", r->backend);
+}

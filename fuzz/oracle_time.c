@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of a run of the whole server: time. What a connection waits for, since when, and until when, as the kernel
+ * saw it: while the server waits nobody is overdue, and whoever is ended by the clock is due at that very moment. */
+#include "found.h"
+#include "oracle.h"
+
+#define RATE_GRACE (10 * SB_S)
+
+static const struct model *model_of(const struct run *r, const struct sim_conn *c)
+{
+	return &r->model[r->peer[oracle_number(r, c)].listener];
+}
+
+static const struct peer *peer_of(const struct run *r, const struct sim_conn *c)
+{
+	return &r->peer[oracle_number(r, c)];
+}
+
+bool time_owes(const struct run *r, const struct sim_conn *c)
+{
+	const struct peer *p = peer_of(r, c);
+
+	if (model_of(r, c)->service == MODEL_SOURCE)
+		return p->reason == SB_WHY_NONE;
+	return model_of(r, c)->service == MODEL_ECHO && c->out_n < p->whole;
+}
+
+bool time_is_paused(const struct run *r, const struct sim_conn *c)
+{
+	const struct peer *p = peer_of(r, c);
+
+	return p->read_from != SB_NEVER && r->k->now < p->read_from;
+}
+
+/* The pause of stopread has ended: the waiting began then. */
+static void end_pause(const struct run *r, struct peer *p)
+{
+	if (p->is_pause_over || p->read_from == SB_NEVER || r->k->now < p->read_from)
+		return;
+	p->is_pause_over = true;
+	if (p->reason == SB_WHY_NONE)
+		p->active = p->since = p->read_from;
+}
+
+/* ---- what happens ---- */
+
+void time_on_accept(struct run *r, struct sim_conn *c)
+{
+	struct peer *p = &r->peer[oracle_number(r, c)];
+	const struct model *m = &r->model[p->listener];
+
+	p->active = p->since = r->k->now;
+	p->read_from = m->stop_ns && m->stop_at == 0 ? r->k->now + m->stop_ns : SB_NEVER;
+}
+
+static void on_got(struct run *r, struct sim_conn *c, struct peer *p)
+{
+	const struct model *m = &r->model[p->listener];
+	uint32_t whole = p->whole, messages = p->messages;
+
+	p->active = r->k->now;
+	if (m->stop_ns && p->read_from == SB_NEVER && c->in_n >= m->stop_at)
+		p->read_from = r->k->now + m->stop_ns;
+	if (p->reason != SB_WHY_NONE || m->service == MODEL_SOURCE)
+		return;
+	oracle_advance(r, c, p);
+	if (p->in_before == whole || p->messages > messages)
+		p->since = r->k->now;
+}
+
+static void on_put(struct run *r, struct sim_conn *c, struct peer *p, size_t want, size_t n)
+{
+	const struct model *m = &r->model[p->listener];
+
+	p->active = r->k->now;
+	if (m->service == MODEL_ECHO && want != p->whole - (c->out_n - n))
+		sb_found("%s: connection %u: sends %zu bytes, and owes %llu", r->backend, oracle_number(r, c), want,
+			 (unsigned long long)(p->whole - (c->out_n - n)));
+	if (n < want)
+		return;
+	p->mark = c->out_n;
+	if (p->reason == SB_WHY_NONE)
+		p->since = r->k->now;
+}
+
+void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, size_t n, long res)
+{
+	struct run *r = k->user;
+	struct peer *p = &r->peer[oracle_number(r, c)];
+	const struct model *m = &r->model[p->listener];
+
+	if (call == SIM_CALL_SHUTDOWN && (m->is_rst || m->is_abrupt))
+		sb_found("%s: connection %u: sends a FIN, though its line says otherwise", r->backend,
+			 oracle_number(r, c));
+	if (call == SIM_CALL_RECV || call == SIM_CALL_SEND) {
+		enum sb_log_event event = call == SIM_CALL_RECV ? SB_LOG_RECV : SB_LOG_SEND;
+		bool is_asked = call == SIM_CALL_RECV && strstr(m->line, "recv=");
+		bool is_none = res == -11 || (call == SIM_CALL_RECV && res == -4);
+
+		if ((r->log.level >= SB_LOG_DEBUG || is_asked) && !is_none && res != -4 && res >= 0)
+			log_expect(r, event, "conn=%u bytes=%ld", p->id, res);
+		else if ((r->log.level >= SB_LOG_DEBUG || is_asked) && !is_none && res != -4)
+			log_expect(r, event, "conn=%u errno=%s", p->id, sb_errname((int)res));
+	}
+	if (res <= 0)
+		return;
+	if (call == SIM_CALL_RECV)
+		on_got(r, c, p);
+	else if (call == SIM_CALL_SEND)
+		on_put(r, c, p, n, (size_t)res);
+}
+
+/* ---- until when ---- */
+
+static uint64_t after(uint64_t from, uint64_t limit)
+{
+	return limit ? from + limit : SB_NEVER;
+}
+
+static uint64_t rate_after(const struct run *r, uint64_t from, uint64_t n)
+{
+	uint64_t rate = r->limit[SB_LIMIT_MIN_RATE], enough = rate ? n / rate * SB_S : 0;
+
+	return rate ? from + (enough > RATE_GRACE ? enough : RATE_GRACE) : SB_NEVER;
+}
+
+/* When this reason ends a connection that is served; SB_NEVER if it cannot now. */
+static uint64_t due_at(const struct run *r, const struct sim_conn *c, const struct peer *p, uint8_t reason)
+{
+	const struct model *m = &r->model[p->listener];
+	bool owes = m->service == MODEL_SOURCE || (m->service == MODEL_ECHO && c->out_n < p->whole);
+	uint32_t part = m->service == MODEL_SOURCE ? 0 : c->in_n - p->whole;
+	bool waits_first = !owes && c->in_n == 0, waits_frame = !owes && c->in_n > 0 && part > 0;
+
+	if (reason == SB_WHY_LIFE)
+		return after(c->opened, r->limit[SB_LIMIT_LIFE]);
+	if (time_is_paused(r, c))
+		return SB_NEVER;
+	switch (reason) {
+	case SB_WHY_IDLE:
+		return owes ? SB_NEVER : after(p->active, r->limit[SB_LIMIT_IDLE]);
+	case SB_WHY_STALLED:
+		return owes ? after(p->active, r->limit[SB_LIMIT_IDLE]) : SB_NEVER;
+	case SB_WHY_FIRST_BYTE:
+		return waits_first ? after(p->since, r->limit[SB_LIMIT_FIRST_BYTE]) : SB_NEVER;
+	case SB_WHY_FRAME:
+		return waits_frame ? after(p->since, r->limit[SB_LIMIT_FRAME]) : SB_NEVER;
+	case SB_WHY_SLOW:
+		return waits_frame ? rate_after(r, p->since, part) : SB_NEVER;
+	case SB_WHY_SLOW_READER:
+		return owes ? rate_after(r, p->since, c->out_n - p->mark) : SB_NEVER;
+	default:
+		return SB_NEVER;
+	}
+}
+
+static const uint8_t timeouts[] = {SB_WHY_LIFE,  SB_WHY_IDLE, SB_WHY_STALLED,    SB_WHY_FIRST_BYTE,
+				   SB_WHY_FRAME, SB_WHY_SLOW, SB_WHY_SLOW_READER};
+
+enum { TIMEOUTS = sizeof(timeouts) / sizeof(timeouts[0]) };
+
+/* Waits that our own want of memory caused begin anew, at moments that nobody outside knows. */
+static bool is_vague(const struct run *r)
+{
+	return r->has_lacked_memory || r->srv->count[SB_COUNT_HELD_WAITS];
+}
+
+bool time_is_due(const struct run *r, const struct sim_conn *c, uint8_t reason)
+{
+	struct peer p = *peer_of(r, c);
+	uint64_t at;
+
+	end_pause(r, &p);
+	at = due_at(r, c, &p, reason);
+	return is_vague(r) || at <= r->k->now;
+}
+
+/* When what is left of a connection whose service has ended is cut off. */
+static uint64_t end_at(const struct run *r, const struct sim_conn *c, const struct peer *p)
+{
+	enum sb_limit limit = p->reason == SB_WHY_STOP ? SB_LIMIT_STOP : SB_LIMIT_DRAIN;
+	uint64_t last = p->active > p->finished ? p->active : p->finished;
+	uint64_t at = after(p->finished, r->limit[limit]), idle = after(last, r->limit[SB_LIMIT_DRAIN_IDLE]);
+
+	return c->is_shut && idle < at ? idle : at;
+}
+
+/* ---- rules ---- */
+
+void time_check_rest(const struct run *r, const struct sim_conn *c)
+{
+	struct peer *p = &((struct run *)(uintptr_t)r)->peer[oracle_number(r, c)];
+
+	end_pause(r, p);
+	if (p->reason != SB_WHY_NONE) {
+		if (end_at(r, c, p) <= r->k->now)
+			sb_found("%s: connection %u: ended with %s, and is still there, past its time", r->backend,
+				 oracle_number(r, c), sb_reasons[p->reason].name);
+		return;
+	}
+	for (int i = 0; i < TIMEOUTS && !is_vague(r); i++)
+		if (due_at(r, c, p, timeouts[i]) <= r->k->now)
+			sb_found("%s: connection %u: is still served, past its time: %s", r->backend,
+				 oracle_number(r, c), sb_reasons[timeouts[i]].name);
+}
+
+void time_check_close(const struct run *r, const struct sim_conn *c, const struct sb_session *s)
+{
+	const struct peer *p = peer_of(r, c);
+	const struct model *m = model_of(r, c);
+	uint64_t most = r->limit[SB_LIMIT_DRAIN_BYTES];
+	bool owes = m->service == MODEL_ECHO && c->out_n < p->whole;
+	bool is_reset = s->how == SB_CLOSE_RESET, is_over, is_early;
+
+	if (c->is_rst || c->is_gone || c->is_spoilt || c->err || r->stops > 1 || r->has_gone_wrong)
+		return;
+	/* The clock, and too many bytes, end it with a reset. */
+	is_over = p->reason == SB_WHY_STALLED || p->reason == SB_WHY_SLOW_READER || end_at(r, c, p) <= r->k->now ||
+		  (c->is_shut && most && c->in_n - c->shut_in_n > most);
+	if (is_over && is_reset)
+		return;
+	is_early = m->is_rst != is_reset || owes || (!m->is_rst && !m->is_abrupt && !c->is_fin_seen);
+	if (is_over || is_early)
+		sb_found("%s: connection %u: ends with %s, and is closed too %s by %s, its peer's end %sseen",
+			 r->backend, oracle_number(r, c), sb_reasons[p->reason].name, is_early ? "early" : "late",
+			 is_reset ? "RST" : "close", c->is_fin_seen ? "" : "not ");
+}
