@@ -70,34 +70,45 @@ static size_t line_length(const char *text, size_t n, uint32_t line)
 	return (size_t)((next ? next : end) - text);
 }
 
-/* Events that are no payload. */
-static size_t count_events(const uint8_t *script, size_t n)
+/* The word of the next line that is an event and no payload; 0 bytes at the end. */
+static size_t next_word(const char **text, const char *end, const char **word)
 {
-	struct sbs_event e;
-	size_t at = 0, count = 0;
-
-	while (sbs_next(script, n, &at, &e))
-		count += e.kind != SBS_BYTES;
-	return count;
-}
-
-/* Lines that are events, payload aside. */
-static size_t count_lines(const char *text, size_t n)
-{
-	const char *end = text + n;
-	size_t count = 0;
-
-	while (text < end) {
-		const char *next = memchr(text, '\n', (size_t)(end - text));
+	while (*text < end) {
+		const char *from = *text, *next = memchr(from, '\n', (size_t)(end - from)), *to;
 
 		next = next ? next : end;
-		while (text < next && (*text == ' ' || *text == '\t' || *text == '\r'))
-			text++;
-		if (text < next && *text != '#' && (next - text < 5 || memcmp(text, "bytes", 5) != 0))
-			count++;
-		text = next + (next < end);
+		*text = next + (next < end);
+		while (from < next && (*from == ' ' || *from == '\t' || *from == '\r'))
+			from++;
+		to = from;
+		while (to < next && *to != ' ' && *to != '\t' && *to != '\r')
+			to++;
+		*word = from;
+		if (to > from && *from != '#' && (to - from != 5 || memcmp(from, "bytes", 5) != 0))
+			return (size_t)(to - from);
 	}
-	return count;
+	return 0;
+}
+
+/* Each line is the event that it names. */
+static void check_words(const char *text, size_t n, const uint8_t *script, size_t script_n)
+{
+	const char *end = text + n, *word = text;
+	struct sbs_event e;
+	size_t at = 0, word_n;
+
+	while (sbs_next(script, script_n, &at, &e)) {
+		const char *want = sbs_word(e.kind);
+
+		if (e.kind == SBS_BYTES)
+			continue;
+		word_n = next_word(&text, end, &word);
+		if (word_n != strlen(want) || memcmp(word, want, word_n) != 0)
+			sb_found("script: a line \"%.*s\" became the event %s", (int)word_n, word, want);
+	}
+	word_n = next_word(&text, end, &word);
+	if (word_n > 0)
+		sb_found("script: a line \"%.*s\" became nothing", (int)word_n, word);
 }
 
 static void check_listing(const char *text, size_t n)
@@ -116,8 +127,8 @@ static void check_listing(const char *text, size_t n)
 			 line_length(text, n, line), fault.text);
 	if (r > (long)n)
 		sb_found("script: a listing of %zu bytes became %ld", n, r);
-	if (r >= 0 && count_lines(text, n) != count_events(script, (size_t)r))
-		sb_found("script: %zu lines became %zu events", count_lines(text, n), count_events(script, (size_t)r));
+	if (r >= 0)
+		check_words(text, n, script, (size_t)r);
 	if (r > 0)
 		check_back(script, (size_t)r);
 	free(script);

@@ -60,6 +60,18 @@ static void wait_ticks(struct sb_play *p, uint64_t ticks)
 
 /* ---- events ---- */
 
+static void choose(struct sb_play *p, uint32_t slot)
+{
+	struct sb_play_conn *c = p->slot[slot];
+
+	p->current = slot;
+	if (c && sb_play_can_send(c))
+		return;
+	c = sb_play_open(p, slot);
+	if (c)
+		p->slot[slot] = c;
+}
+
 static void payload(struct sb_play *p, const struct sbs_event *e)
 {
 	struct sb_play_conn *c = current(p);
@@ -129,9 +141,7 @@ static void play(struct sb_play *p, const struct sbs_event *e)
 		wait_ticks(p, e->v);
 		break;
 	case SBS_SELECT:
-		p->current = e->v;
-		if (!p->slot[e->v] || !sb_play_can_send(p->slot[e->v]))
-			p->slot[e->v] = sb_play_open(p, e->v);
+		choose(p, e->v);
 		break;
 	case SBS_CUT:
 		cut(p);

@@ -91,7 +91,8 @@ void sb_play_script(struct sb_send *s, const uint8_t *script, size_t n);
 
 /* ---- play_conn.c ---- */
 
-/* Opens a connection for this slot. NULL when there is none; before the first one that is an error, which is said. */
+/* Opens a connection for this slot; it may have been refused, which for the first one is an error, and said. NULL when
+ * there are as many as there can be. */
 struct sb_play_conn *sb_play_open(struct sb_play *p, uint32_t slot);
 /* Whether the script may still send on it; the server's end does not count. */
 bool sb_play_can_send(const struct sb_play_conn *c);

@@ -48,7 +48,7 @@ struct sb_play_conn *sb_play_open(struct sb_play *p, uint32_t slot)
 	}
 	if (fd < 0) {
 		not_open(p, c, fd);
-		return NULL;
+		return c;
 	}
 	c->fd = fd;
 	c->local = p->s->local;
@@ -58,7 +58,9 @@ struct sb_play_conn *sb_play_open(struct sb_play *p, uint32_t slot)
 
 bool sb_play_can_send(const struct sb_play_conn *c)
 {
-	return !c->wants_fin && c->end != SB_PLAY_OURS;
+	bool is_refused = c->end == SB_PLAY_REFUSED && c->fd < 0;
+
+	return !c->wants_fin && c->end != SB_PLAY_OURS && !is_refused;
 }
 
 /* ---- the end of one ---- */

@@ -56,8 +56,15 @@ static void keep(struct sb_play_conn *c, struct sb_slice bytes)
 		c->log = log;
 		c->log_room = room;
 	}
-	sb_copy(c->log + c->log_n, bytes.p, bytes.n);
+	if (bytes.n > 0)
+		memcpy(c->log + c->log_n, bytes.p, bytes.n);
 	c->log_n += bytes.n;
+}
+
+/* Whether n bytes that came at this offset of all are those that were sent there. */
+static bool is_sent(const struct sb_play_conn *c, size_t at, const uint8_t *p, size_t n)
+{
+	return n == 0 || (n <= c->log_n - at && memcmp(c->log + at, p, n) == 0);
 }
 
 static void give(struct sb_play *p, const struct sb_play_dgram *d)
@@ -106,7 +113,7 @@ void sb_play_dgram_take(struct sb_play *p, struct sb_play_conn *c)
 	}
 	if (r < 0)
 		return;
-	c->is_different = c->is_different || (size_t)r > c->log_n - at || memcmp(c->log + at, in, (size_t)r) != 0;
+	c->is_different = c->is_different || !is_sent(c, at, in, (size_t)r);
 	c->t.recvs++;
 	c->t.received += (uint64_t)r;
 	c->window -= c->has_window && c->window >= (uint64_t)r ? (uint64_t)r : c->has_window ? c->window : 0;

@@ -24,7 +24,7 @@ static const char *const words[SB_PLAY_ENDS] = {
 
 static bool is_same(const struct sb_play *p, const struct sb_play_conn *c)
 {
-	return !c->is_different && c->t.received == c->t.sent && c->t.sent > 0 &&
+	return !c->is_different && c->t.received == c->t.sent && c->t.sends > 0 &&
 	       (!p->is_dgram || c->t.recvs == c->t.sends);
 }
 
