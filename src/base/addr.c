@@ -297,7 +297,8 @@ int sb_cidr_parse(struct sb_cidr *range, struct sb_slice text)
 	uint32_t bits;
 	int r = read_bare(&range->base, sb_slice(text.p, n));
 
-	if (r < 0 || range->base.scope)
+	/* Also a zone of 0, which an address may have. */
+	if (r < 0 || (n && memchr(text.p, '%', n)))
 		return SB_E_SYNTAX;
 	bits = (uint32_t)ip_size(&range->base) * 8;
 	if (slash && (!read_char(&rest, '/') || !read_number(&rest, bits, &bits) || rest.n))
