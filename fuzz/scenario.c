@@ -3,8 +3,8 @@
  * Target: a line of text, from its bytes to the plan of a service, held to a second reading of it.
  *
  * The first byte says where it is for: its low two bits the transport (tcp, unix, udp, tcp), then strict, then small
- * limits. '0' to '?' are all there are; the high bit asks for the help as well, in as much room as the line is long. What
- * follows is the line. What must hold:
+ * limits. '0' to '?' are all there are; the high bit asks for the help as well, in room that the line's length says.
+ * What follows is the line. What must hold:
  *
  *   line       accepted or refused, code, column, values: as fuzz/again.c reads it; the sentence of a refusal names the
  *              key, the range, the nearest word; nothing stays in memory that was not there
