@@ -361,6 +361,8 @@ uint64_t again_check_plan(const struct again *a, const struct sb_line *line, uns
 		limits.v[SB_LIMIT_DELAY] = SB_S;
 	}
 	r = sb_plan_make(&plan, &in, on, &limits, strict, &fault);
+	if (sb_plan_make(&plan, &in, on, &limits, strict, NULL) != r)
+		sb_found("plan: without a fault to fill it is another");
 	want_plan(&w, a, on, strict, &limits);
 	if (r != w.code)
 		sb_found("plan: it is %s (%s), it should be %s at %u", r < 0 ? sb_errname(r) : "good", fault.text,

@@ -88,6 +88,11 @@ uint64_t again_check_range(const char *text)
 	if (got_a == 0 && got_r == 0 && sb_addr_in(&addr, &range) != again_is_in(&a, &r))
 		sb_found("config: %.*s is %sin %s, it says", (int)n, text, sb_addr_in(&addr, &range) ? "" : "not ",
 			 text + n + 1);
+	/* Ranges that no text makes. */
+	if (got_a == 0 && sb_addr_in(&addr, &(struct sb_cidr){.base = addr, .bits = 129}))
+		sb_found("config: an address is in a range of more bits than it has");
+	if (sb_addr_in(&(struct sb_addr){.family = SB_UNIX}, &(struct sb_cidr){.base.family = SB_UNIX}))
+		sb_found("config: a unix peer is in a range");
 	if (got_r == 0 && sb_addr_in(&(struct sb_addr){.family = SB_UNIX}, &range))
 		sb_found("config: a unix peer is in %s", text + n + 1);
 	return (uint64_t)-got_a * 31 + (uint64_t)-got_r;
@@ -125,6 +130,8 @@ uint64_t again_check_decoder(const char *text)
 	}
 	if ((size < 0 ? size : 0) != code)
 		sb_found("config: a decoder for \"%s\" takes %ld, it should be %d", text, size, code);
+	if (sb_decoder_size(text, NULL) != size)
+		sb_found("config: without a fault to fill a decoder is another");
 	if (size < 0) {
 		naive_fault("config: decoder", &fault, code, col > 5 ? col - 5 : col);
 		if (sb_decoder_init(&d, memory, sizeof(memory), text, NULL) != code || d)

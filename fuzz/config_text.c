@@ -460,6 +460,15 @@ static void check_help(void)
 	static char all[8192];
 	struct sb_text t = sb_text_in(all, sizeof(all));
 
+	for (int i = 0; i < SB_LIMIT_COUNT; i++) {
+		const struct sb_limit_row *row = &sb_limit_rows[i];
+
+		t.n = 0;
+		sb_text_limit(&t, (enum sb_limit)i, 0);
+		if (strcmp(sb_text_end(&t), row->min == 0 ? "none" : row->unit == SB_UNIT_TIME ? "0s" : "0") != 0)
+			sb_found("help: no %s is written %s", row->name, all);
+	}
+	t.n = 0;
 	sb_limits_help(&t);
 	for (int i = 0; i < SB_LIMIT_COUNT; i++)
 		if (!memmem(all, t.n, sb_limit_rows[i].name, strlen(sb_limit_rows[i].name)) || t.lost)

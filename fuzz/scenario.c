@@ -67,6 +67,8 @@ static void check_print(const struct sb_line *line, size_t raw_n)
 		sb_found("line: room for %zu bytes is enough, it says", want_n);
 	if (sb_line_print(line, exact, want_n) != SB_E_NO_SPACE)
 		sb_found("line: room for %zu bytes is not enough", want_n - 1);
+	if (sb_line_print(line, exact, want_n / 2) != SB_E_NO_SPACE)
+		sb_found("line: room for half of it is enough");
 	arena_close((uint8_t *)exact, want_n + 1);
 	if (sb_line_parse(&back, sb_slice(got, want_n), &fault) < 0)
 		sb_found("line: \"%s\" is what it prints, and it cannot be parsed: %s", got, fault.text);
