@@ -43,7 +43,7 @@ struct want {
 	const struct sb_service *service;
 	const struct ref_codec *ref;
 	struct ref_args args;
-	bool is_source, is_endless;
+	bool is_source, is_endless, has_files;
 	uint64_t count, len, seed, period;
 	int pattern;
 	const uint8_t *text;
@@ -184,6 +184,8 @@ static bool want_file(struct want *w, const struct again *a)
 			return refuse(w, SB_E_PLACE, value(a, others[i])->key_col);
 	w->is_any_col = false;
 	w->pattern = SB_PATTERN_TEXT;
+	if (!w->has_files)
+		return refuse(w, SB_E_UNKNOWN, v->col);
 	if (naive_is(v->text.p, v->text.n, "empty") || naive_is(v->text.p, v->text.n, "huge"))
 		return refuse(w, SB_E_RANGE, v->col);
 	w->text_n = naive_is(v->text.p, v->text.n, "a.txt") ? 10 : naive_is(v->text.p, v->text.n, "big") ? 70000 : 0;
@@ -347,7 +349,7 @@ uint64_t again_check_plan(const struct again *a, const struct sb_line *line, uns
 	struct sb_service_in in = {.line = line, .files = files, .files_n = FILES, .seed = SEED, .scratch = scratch};
 	struct sb_limits limits = {.is_set = {false}};
 	struct sb_fault fault = {0};
-	struct want w = {0};
+	struct want w = {.has_files = true};
 	struct sb_plan plan;
 	int r;
 
@@ -359,6 +361,8 @@ uint64_t again_check_plan(const struct again *a, const struct sb_line *line, uns
 		limits.v[SB_LIMIT_DELAY] = SB_S;
 	}
 	r = sb_plan_make(&plan, &in, on, &limits, strict, &fault);
+	if (sb_plan_make(&plan, &in, on, &limits, strict, NULL) != r)
+		sb_found("plan: without a fault to fill it is another");
 	want_plan(&w, a, on, strict, &limits);
 	if (r != w.code)
 		sb_found("plan: it is %s (%s), it should be %s at %u", r < 0 ? sb_errname(r) : "good", fault.text,
@@ -368,4 +372,13 @@ uint64_t again_check_plan(const struct again *a, const struct sb_line *line, uns
 	else
 		compare_plan(&w, a, &plan);
 	return (uint64_t)-r * 31 + w.period;
+}
+
+int again_plan_code(const struct again *a, unsigned on, bool strict, const struct sb_limits *limits, uint32_t *col)
+{
+	struct want w = {0};
+
+	want_plan(&w, a, on, strict, limits);
+	*col = w.col;
+	return w.code;
 }

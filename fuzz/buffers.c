@@ -11,6 +11,8 @@
  *   t M F, z M F       a time, a size               k N         spaces up to column N
  *   a 20 BYTES         an address                   n           a line's end
  *
+ *   r C         the name of an error         h N BYTES   the nearest of some words
+ *
  * Numbers are M times a factor F: see number(). Any other byte stands for one of these. What must hold: what is
  * written is the beginning of the whole text, and as much of it as fits without cutting an escape or a number; what is
  * lost is the rest; and no byte behind the room is touched.
@@ -20,9 +22,11 @@
 #include <stdio.h>
 
 #include "base/addr.h"
+#include "base/nearest.h"
 #include "codec_arena.h"
 #include "found.h"
 #include "judge.h"
+#include "naive.h"
 #include "target.h"
 
 JUDGE_BEGIN
@@ -367,6 +371,74 @@ static void others(struct sb_text *t, struct input *in, char call)
 	}
 }
 
+/* ---- names ---- */
+
+/* Ours by the list of the public header, the kernel's as the C library has them. */
+static void error(struct input *in)
+{
+	static const struct {
+		int code;
+		const char *name, *text;
+	} ours[] = {
+#define ROW(name, code, text) {code, #name, text},
+		SB_ERROR_MAP(ROW)
+#undef ROW
+	};
+	uint8_t which = byte(in);
+	int err = which < 140 ? -which : which < 160 ? ours[(which - 140) % 15].code : 170 - which;
+	const char *name = sb_errname(err), *text = sb_strerror(err), *kernel = strerrorname_np(-err);
+	bool is_ours = which >= 140 && which < 160, is_unnamed = strcmp(name, "unknown-error") == 0;
+
+	if (is_unnamed != (strcmp(text, "an error without a name") == 0))
+		sb_found("buffers: error %d has a name and no text, or the other way round", err);
+	if ((err >= 0) != (strcmp(name, "no-error") == 0) || (err >= 0) != (strcmp(text, "no error") == 0))
+		sb_found("buffers: %d is %s: %s", err, name, text);
+	if (is_ours) {
+		for (size_t i = 0; name[i] || ours[(which - 140) % 15].name[i]; i++) {
+			char c = ours[(which - 140) % 15].name[i];
+
+			if (name[i] != (c == '_' ? '-' : c >= 'A' && c <= 'Z' ? c + 32 : c))
+				sb_found("buffers: error %d is %s", err, name);
+		}
+		if (strcmp(text, ours[(which - 140) % 15].text) != 0)
+			sb_found("buffers: error %d says %s", err, text);
+	} else if (err < 0 && !is_unnamed && (!kernel || strcmp(name, kernel) != 0)) {
+		sb_found("buffers: error %d is %s, it should be %s", err, name, kernel ? kernel : "unknown");
+	}
+}
+
+static const char *const words[] = {
+	"max",
+	"rcvbuf",
+	"sndbuf",
+	"a",
+	"Echo",
+	"",
+	"a-word-that-nobody-would-ever-write-because-it-is-so-long",
+	"forty-eight-letters-is-what-the-longest-one-has1",
+	"recv",
+	"ab",
+};
+
+enum { WORDS = sizeof(words) / sizeof(words[0]) };
+
+static const char *word_at(const void *list, size_t i)
+{
+	return i < WORDS ? ((const char *const *)list)[i] : NULL;
+}
+
+static void nearest(struct input *in)
+{
+	struct sb_slice s = bytes(in, 63);
+	const char *got = sb_nearest(s, word_at, words), *want = naive_nearest(s.p, s.n, words, WORDS);
+
+	if (got != want)
+		sb_found("buffers: the nearest to \"%.*s\" is %s, it should be %s", (int)s.n, (const char *)s.p,
+			 got ? got : "none", want ? want : "none");
+	digest += got != NULL;
+	arena_close((uint8_t *)(uintptr_t)s.p, s.n);
+}
+
 static void check(const struct sb_text *t, char call)
 {
 	if (t->cap != room || t->n != fits || t->lost != all_n - fits)
@@ -388,13 +460,14 @@ static void check_end(struct sb_text *t)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const char calls[] = "csbeEjwuixtzkan";
+	static const char calls[] = "csbeEjwuixtzkanrh";
 	struct input in = {.p = data, .n = n < 2048 ? n : 2048};
 	struct sb_text t;
 	uint8_t *p;
 
 	room = byte(&in);
 	all_n = fits = 0;
+	digest = 0;
 	p = arena_open(&arena, room);
 	t = sb_text_in((char *)p, room);
 	while (in.n) {
@@ -404,6 +477,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 			call = calls[(uint8_t)call % (sizeof(calls) - 1)];
 		if (strchr("sbeEjw", call))
 			strings(&t, &in, call);
+		else if (call == 'r')
+			error(&in);
+		else if (call == 'h')
+			nearest(&in);
 		else if (strchr("uixtz", call))
 			numbers(&t, &in, call);
 		else
@@ -411,7 +488,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		check(&t, call);
 	}
 	check_end(&t);
-	digest = fits * UINT64_C(1000003) + t.lost;
+	digest += fits * UINT64_C(1000003) + t.lost;
 	arena_close(p, room);
 	return 0;
 }

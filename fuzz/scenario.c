@@ -3,8 +3,8 @@
  * Target: a line of text, from its bytes to the plan of a service, held to a second reading of it.
  *
  * The first byte says where it is for: its low two bits the transport (tcp, unix, udp, tcp), then strict, then small
- * limits. '0' to '?' are all there are; the high bit asks for the help as well, in as much room as the line is long. What
- * follows is the line. What must hold:
+ * limits. '0' to '?' are all there are; the high bit asks for the help as well, in room that the line's length says.
+ * What follows is the line. What must hold:
  *
  *   line       accepted or refused, code, column, values: as fuzz/again.c reads it; the sentence of a refusal names the
  *              key, the range, the nearest word; nothing stays in memory that was not there
@@ -67,6 +67,8 @@ static void check_print(const struct sb_line *line, size_t raw_n)
 		sb_found("line: room for %zu bytes is enough, it says", want_n);
 	if (sb_line_print(line, exact, want_n) != SB_E_NO_SPACE)
 		sb_found("line: room for %zu bytes is not enough", want_n - 1);
+	if (sb_line_print(line, exact, want_n / 2) != SB_E_NO_SPACE)
+		sb_found("line: room for half of it is enough");
 	arena_close((uint8_t *)exact, want_n + 1);
 	if (sb_line_parse(&back, sb_slice(got, want_n), &fault) < 0)
 		sb_found("line: \"%s\" is what it prints, and it cannot be parsed: %s", got, fault.text);

@@ -309,18 +309,34 @@ static void check_set(struct sb_sys *k, const struct want *w, struct sb_opt_ask 
 		sb_found("sockopt: %s failed, and is %lld now", w->p->name, (long long)got);
 }
 
+/* To look for the nearest name costs more than all the rest: for one in eight of those that there are not. */
+static bool is_passed_over(const struct ask *a)
+{
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < a->name_n; i++)
+		sum += a->name[i];
+	return sum % 8 != 0;
+}
+
 static void check_ask(struct sb_sys *k, const struct ask *a)
 {
 	struct want w = want_of(a);
 	struct sb_opt_ask ask = {.row = NULL, .value = 4242};
 	struct sb_fault fault = {.code = 1};
-	int r = sb_sockopt_find(&ask, sb_slice(a->name, a->name_n), sb_slice(a->value, a->value_n), a->place, &fault);
+	int r;
 
+	if ((sb_sockopt_named(sb_slice(a->name, a->name_n)) == NULL) != (w.code == SB_E_UNKNOWN))
+		sb_found("sockopt: there is no such option, or there is, and it says the other");
+	if (w.code == SB_E_UNKNOWN && is_passed_over(a))
+		return;
+	r = sb_sockopt_find(&ask, sb_slice(a->name, a->name_n), sb_slice(a->value, a->value_n), a->place, &fault);
 	digest = digest * 31 + (uint64_t)-r;
 	if (r != w.code)
 		sb_found("sockopt: it is %s (%s), it should be %s", r < 0 ? sb_errname(r) : "good",
 			 r < 0 ? fault.text : "", w.code < 0 ? sb_errname(w.code) : "good");
-	if (sb_sockopt_find(&ask, sb_slice(a->name, a->name_n), sb_slice(a->value, a->value_n), a->place, NULL) != r)
+	if (w.code != SB_E_UNKNOWN &&
+	    sb_sockopt_find(&ask, sb_slice(a->name, a->name_n), sb_slice(a->value, a->value_n), a->place, NULL) != r)
 		sb_found("sockopt: without a fault to fill it says something else");
 	if (r < 0) {
 		if (ask.row || ask.value != 4242 || k->sets)

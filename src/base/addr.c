@@ -293,14 +293,15 @@ int sb_cidr_parse(struct sb_cidr *range, struct sb_slice text)
 {
 	const uint8_t *slash = text.n ? memchr(text.p, '/', text.n) : NULL;
 	size_t n = slash ? (size_t)(slash - text.p) : text.n;
-	struct sb_slice rest = sb_slice_skip(text, n);
+	struct sb_slice rest = sb_slice_skip(text, slash ? n + 1 : n);
 	uint32_t bits;
 	int r = read_bare(&range->base, sb_slice(text.p, n));
 
-	if (r < 0 || range->base.scope)
+	/* Also a zone of 0, which an address may have. */
+	if (r < 0 || memchr(text.p, '%', n))
 		return SB_E_SYNTAX;
 	bits = (uint32_t)ip_size(&range->base) * 8;
-	if (slash && (!read_char(&rest, '/') || !read_number(&rest, bits, &bits) || rest.n))
+	if (slash && (!read_number(&rest, bits, &bits) || rest.n))
 		return SB_E_SYNTAX;
 	if (has_bits_below(&range->base, bits))
 		return SB_E_RANGE;

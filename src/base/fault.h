@@ -12,6 +12,16 @@ int sb_fault_set(struct sb_fault *fault, int code, uint32_t col, const char *for
 	__attribute__((format(printf, 4, 5)));
 
 /* "%.*s" arguments for a slice that somebody wrote, cut at 40 bytes. */
-#define SB_FAULT_WORD(s) (int)((s).n < 40 ? (s).n : 40), (s).n ? (const char *)(s).p : ""
+#define SB_FAULT_WORD(s) sb_fault_word_n(s), sb_fault_word(s)
+
+static inline int sb_fault_word_n(struct sb_slice s)
+{
+	return (int)(s.n < 40 ? s.n : 40);
+}
+
+static inline const char *sb_fault_word(struct sb_slice s)
+{
+	return s.n ? (const char *)s.p : "";
+}
 
 #endif

@@ -35,7 +35,7 @@ int sb_endpoint_split(struct sb_slice text, struct sb_slice *scheme, struct sb_s
 	*port = sb_slice_skip(rest, colon);
 	if (host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']') {
 		*host = sb_slice(host->p + 1, host->n - 2);
-		if (!memchr(host->p, ':', host->n))
+		if (host->n == 0 || host->p[0] == '[' || !memchr(host->p, ':', host->n))
 			return sb_fault_set(fault, SB_E_SYNTAX, 7,
 					    "only an IPv6 address is written in brackets, not %.*s",
 					    SB_FAULT_WORD(*host));
