@@ -30,7 +30,16 @@
 #include "session_life.h"
 #include "target.h"
 
-enum { SCRIPT_MAX = 8192, TWIN_MAX = 400, SOURCE_WINDOW = 700, REPEAT_MAX = 1000 };
+enum {
+	SCRIPT_MAX = 8192,
+	TWIN_MAX = 100,
+	SOURCE_WINDOW = 400,
+	REPEAT_MAX = 1000,
+	RECVS_MAX = 200,
+	SOURCE_ROOM = 3000,
+	PAYLOAD_LARGE = 64,
+	SMALL_MAX = 4000
+};
 
 static uint64_t digest;
 
@@ -155,9 +164,15 @@ struct play {
 static void payload(struct play *p, const struct sbs_event *e)
 {
 	static uint8_t room[SCRIPT_MAX];
+	const struct plan_model *m = p->l->m.plan;
 	size_t n = sbs_unescape(e, room);
+	uint64_t most = (m->recv_max < m->args.max ? m->recv_max : m->args.max) * RECVS_MAX;
 
-	for (uint32_t i = 0; i < p->repeat && i < REPEAT_MAX; i++)
+	/* Many bytes are for large messages, not for many small ones: those would take long. */
+	if (n < PAYLOAD_LARGE && most > SMALL_MAX)
+		most = SMALL_MAX;
+
+	for (uint32_t i = 0; i < p->repeat && (i == 0 || (i < REPEAT_MAX && p->l->sent_n < most)); i++)
 		life_send(p->l, room, n);
 	p->repeat = 1;
 }
@@ -172,13 +187,19 @@ static void stop(struct play *p, uint32_t how)
 		life_kill(p->l, SB_WHY_KILLED, how % 4 == 1 ? SB_CLOSE_PLAIN : SB_CLOSE_RESET);
 }
 
+/* What a source sends is made and looked at twice, so it is not much. */
+static uint32_t room_of(const struct life *l, uint32_t v)
+{
+	return plan_is_source(l->m.plan) && v > SOURCE_ROOM ? SOURCE_ROOM : v;
+}
+
 static void knob(struct play *p, const struct sbs_event *e)
 {
 	struct life *l = p->l;
 
 	switch (e->arg[0]) {
 	case 'w':
-		l->window = e->v;
+		l->window = room_of(l, e->v);
 		break;
 	case 'm':
 		l->more = e->v;
@@ -258,7 +279,7 @@ static void play_event(struct play *p, const struct sbs_event *e)
 		l->again = e->v;
 		break;
 	case SBS_DRAIN:
-		l->window = l->window < LIFE_OPEN_WINDOW ? l->window + e->v : LIFE_OPEN_WINDOW;
+		l->window = l->window < LIFE_OPEN_WINDOW ? l->window + room_of(l, e->v) : LIFE_OPEN_WINDOW;
 		life_settle(l);
 		break;
 	case SBS_TICKS:

@@ -8,7 +8,7 @@
 #include "found.h"
 #include "target.h"
 
-enum { STEPS_MAX = 1 << 17, ROUNDS_MAX = 16, END_MAX = 4000 };
+enum { STEPS_MAX = 1 << 17, ROUNDS_MAX = 16, END_MAX = 2000 };
 
 #define tell(...)                                                                                                      \
 	do {                                                                                                           \
