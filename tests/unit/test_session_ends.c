@@ -241,6 +241,26 @@ static void stop_sends_what_is_whole_and_drains(void **state)
 	drive_end(&d);
 }
 
+/* --stop-timeout is for all connections, and this one had 30 s before it. */
+static void told_to_stop_while_it_drains_for_another_reason(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, "ECHO frame=u8 max=1", false);
+	d.limits.v[SB_LIMIT_DRAIN_IDLE] = 60 * SB_S;
+	drive_open(&d);
+	drive_text(&d, "\x02");
+	drive_to(&d, d.now + 5 * SB_S);
+	sb_session_finish(&d.s, SB_WHY_STOP, d.now);
+	drive_run(&d);
+	drive_to(&d, d.now + 10 * SB_S - 1);
+	drive_expect(&d, "RFR", SB_WHY_TOO_LARGE);
+	drive_to(&d, d.now + 1);
+	drive_expect(&d, "RFRX", SB_WHY_TOO_LARGE);
+	drive_end(&d);
+}
+
 static void stop_while_a_recv_is_outstanding_drops_what_it_brings(void **state)
 {
 	struct drive d;
@@ -296,6 +316,7 @@ int main(void)
 		cmocka_unit_test(c52_rst_comes_after_the_answer),
 		cmocka_unit_test(discard_reads_checks_and_drops),
 		cmocka_unit_test(stop_sends_what_is_whole_and_drains),
+		cmocka_unit_test(told_to_stop_while_it_drains_for_another_reason),
 		cmocka_unit_test(stop_while_a_recv_is_outstanding_drops_what_it_brings),
 		cmocka_unit_test(kill_closes_at_once_in_any_state),
 	};

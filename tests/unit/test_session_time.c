@@ -35,23 +35,6 @@ static void end_by_fin(struct drive *d)
 	drive_end(d);
 }
 
-/* 105 bytes at 10 a second are enough for 10.5 s, not for 10. */
-static void a_rate_is_not_rounded_down_to_whole_seconds(void **state)
-{
-	struct drive d;
-	uint64_t began;
-
-	(void)state;
-	drive_init(&d, "ECHO frame=u8", false);
-	d.limits.v[SB_LIMIT_MIN_RATE] = 10;
-	drive_open(&d);
-	began = d.now;
-	for (int i = 0; i < 105; i++)
-		drive_feed(&d, sb_slice("\xff", 1));
-	expect_at(&d, began + NS(10.5), "F", SB_WHY_SLOW);
-	end_by_fin(&d);
-}
-
 static void no_limits_no_deadline(void **state)
 {
 	struct drive d;
@@ -422,23 +405,6 @@ static void a_stop_has_its_own_time(void **state)
 	drive_end(&d);
 }
 
-/* --stop-timeout is for all connections, and this one had 30 s before it. */
-static void told_to_stop_while_it_drains_for_another_reason(void **state)
-{
-	struct drive d;
-
-	(void)state;
-	drive_init(&d, "ECHO frame=u8 max=1", false);
-	d.limits.v[SB_LIMIT_DRAIN_IDLE] = 60 * SB_S;
-	drive_open(&d);
-	drive_text(&d, "\x02");
-	drive_to(&d, d.now + 5 * SB_S);
-	sb_session_finish(&d.s, SB_WHY_STOP, d.now);
-	drive_run(&d);
-	expect_at(&d, d.now + 10 * SB_S, "X", SB_WHY_TOO_LARGE);
-	drive_end(&d);
-}
-
 /* ---- stopread ---- */
 
 static void stopread_at_once(void **state)
@@ -609,8 +575,6 @@ int main(void)
 		cmocka_unit_test(the_least_rate_of_a_frame),
 		cmocka_unit_test(b41_a_peer_that_never_reads),
 		cmocka_unit_test(b42_a_peer_that_reads_slowly),
-		cmocka_unit_test(a_rate_is_not_rounded_down_to_whole_seconds),
-		cmocka_unit_test(told_to_stop_while_it_drains_for_another_reason),
 		cmocka_unit_test(each_answer_is_judged_by_itself),
 		cmocka_unit_test(a_busy_life_ends_as_well),
 		cmocka_unit_test(c53_drain_ends_when_idle_and_at_last),

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of a session. See session_model.h. */
+#include "session_model.h"
+
+#include <errno.h>
+
+#include "found.h"
+
+#define SECOND UINT64_C(1000000000)
+
+void model_open(struct session_model *m, const struct plan_model *plan, const uint64_t *limit, uint8_t *stream,
+		uint64_t now)
+{
+	*m = (struct session_model){.plan = plan, .limit = limit, .stream = stream};
+	m->opened = m->last_byte = m->first_from = m->send_from = m->frame_from = now;
+	m->stopped = SB_NEVER;
+	m->pause_end = SB_NEVER;
+	if (plan->stop_ns > 0 && plan->stop_at == 0)
+		m->pause_end = now + plan->stop_ns;
+}
+
+/* ---- what there is ---- */
+
+static bool is_paused(const struct session_model *m)
+{
+	return m->pause_end != SB_NEVER && m->pause_end != 0;
+}
+
+/* Bytes of whole messages that are to go back and have not gone. */
+static uint64_t owed(const struct session_model *m)
+{
+	return m->plan->service == PLAN_ECHO ? m->whole - m->out : 0;
+}
+
+/* Bytes that a source has still to send. It stops where it is when its time has ended. */
+static uint64_t source_left(const struct session_model *m)
+{
+	uint64_t size;
+
+	if (!plan_is_source(m->plan) || m->phase != MODEL_RUN)
+		return 0;
+	size = plan_model_size(m->plan);
+	if (size > m->limit[SB_LIMIT_BYTES])
+		size = m->limit[SB_LIMIT_BYTES];
+	return size - m->out;
+}
+
+struct sb_slice model_held(const struct session_model *m)
+{
+	uint64_t from = m->plan->service == PLAN_ECHO ? m->out : m->whole;
+
+	return sb_slice(m->stream + from, m->heard - from);
+}
+
+/* ---- endings ---- */
+
+/* The unfinished message will never be whole. */
+static void forget_unfinished(struct session_model *m)
+{
+	m->dropped += m->heard - m->whole;
+	m->heard = m->whole;
+}
+
+void model_finish(struct session_model *m, enum sb_reason why, uint64_t now)
+{
+	/* Told to stop, it must be over by then, whatever it was at. */
+	if (why == SB_WHY_STOP && m->phase != MODEL_CLOSED && m->stopped == SB_NEVER)
+		m->stopped = now;
+	if (m->phase != MODEL_RUN)
+		return;
+	m->phase = MODEL_FINISH;
+	m->reason = why;
+	m->finished = now;
+	forget_unfinished(m);
+}
+
+void model_kill(struct session_model *m, enum sb_reason why, enum sb_close_how how)
+{
+	if (m->phase == MODEL_CLOSED)
+		return;
+	if (m->reason == SB_WHY_NONE)
+		m->reason = why;
+	m->is_killed = true;
+	m->how = how;
+}
+
+static void lost(struct session_model *m, int err)
+{
+	if (m->phase == MODEL_CLOSED)
+		return;
+	if (m->phase == MODEL_RUN)
+		m->err = err;
+	model_kill(m, err == -EPIPE || err == -ECONNRESET ? SB_WHY_RESET : SB_WHY_IO, SB_CLOSE_PLAIN);
+}
+
+static enum sb_reason reason_of(int err)
+{
+	return err == SB_E_TOO_LARGE       ? SB_WHY_TOO_LARGE
+	       : err == SB_E_OVERLONG      ? SB_WHY_OVERLONG
+	       : err == SB_E_BAD_DELIMITER ? SB_WHY_BAD_DELIMITER
+	       : err == SB_E_BAD_LENGTH    ? SB_WHY_BAD_LENGTH
+					   : SB_WHY_TRUNCATED;
+}
+
+/* ---- bytes that come ---- */
+
+static void decode(struct session_model *m, uint64_t now)
+{
+	while (m->whole < m->heard) {
+		struct ref_answer a =
+			m->plan->ref->decode(&m->plan->args, m->stream + m->whole, (size_t)(m->heard - m->whole));
+
+		if (a.err) {
+			m->broken = a.err;
+			m->broken_at = m->whole + a.err_at;
+			model_finish(m, reason_of(a.err), now);
+			return;
+		}
+		if (a.wire == 0)
+			return;
+		/* Something to send, or the beginning of the next one: both begin now. */
+		m->whole += a.wire;
+		m->frames++;
+		m->frame_from = m->send_from = now;
+	}
+}
+
+void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_last, uint64_t now)
+{
+	if (m->phase == MODEL_CLOSED)
+		return;
+	m->is_reading = !is_last;
+	m->in += n;
+	m->last_byte = now;
+	if (m->plan->stop_ns > 0 && m->pause_end == SB_NEVER && m->in >= m->plan->stop_at)
+		m->pause_end = now + m->plan->stop_ns;
+	if (plan_is_source(m->plan) || m->phase != MODEL_RUN) {
+		m->dropped += n;
+		if (m->phase == MODEL_DRAIN && m->limit[SB_LIMIT_DRAIN_BYTES] > 0 &&
+		    m->in - m->fin_in > m->limit[SB_LIMIT_DRAIN_BYTES])
+			model_kill(m, SB_WHY_NONE, SB_CLOSE_RESET);
+		return;
+	}
+	if (m->heard + n > MODEL_STREAM_MAX)
+		sb_found("session: has listened to %llu bytes, more than were sent", (unsigned long long)m->heard + n);
+	if (m->heard == m->whole)
+		m->frame_from = now;
+	memcpy(m->stream + m->heard, p, n);
+	m->heard += n;
+	decode(m, now);
+}
+
+void model_eof(struct session_model *m, uint64_t now)
+{
+	if (m->phase == MODEL_CLOSED)
+		return;
+	m->is_reading = false;
+	m->is_eof = true;
+	if (plan_is_source(m->plan) || m->phase != MODEL_RUN)
+		return;
+	if (m->heard > m->whole) {
+		m->broken = SB_E_TRUNCATED;
+		m->broken_at = m->heard;
+	}
+	model_finish(m, m->heard > m->whole ? SB_WHY_TRUNCATED : SB_WHY_EOF, now);
+}
+
+void model_recv_failed(struct session_model *m, int err)
+{
+	m->is_reading = false;
+	if (err != -ECANCELED)
+		lost(m, err);
+}
+
+/* ---- bytes that go ---- */
+
+void model_sent(struct session_model *m, uint64_t n, uint64_t now)
+{
+	m->is_sending = false;
+	if (n == 0 || m->phase == MODEL_CLOSED)
+		return;
+	m->last_byte = now;
+	m->out += n;
+	if (n == m->asked) {
+		/* Nobody was listening meanwhile, so an unfinished message is not late. */
+		m->send_from = m->frame_from = now;
+		m->send_out = m->out;
+	}
+	if (plan_is_source(m->plan) && m->phase == MODEL_RUN && source_left(m) == 0)
+		model_finish(m, m->out == plan_model_size(m->plan) ? SB_WHY_DONE : SB_WHY_BYTES, now);
+}
+
+void model_send_failed(struct session_model *m, int err)
+{
+	m->is_sending = false;
+	lost(m, err);
+}
+
+/* ---- what it must ask for ---- */
+
+static struct model_op next_send(struct session_model *m)
+{
+	struct model_op op = {.kind = SB_OP_SEND, .n = owed(m)};
+
+	if (plan_is_source(m->plan)) {
+		op.is_fill = true;
+		op.n = source_left(m) < 65536 ? source_left(m) : 65536;
+	}
+	m->is_sending = true;
+	m->asked = op.n;
+	return op;
+}
+
+static struct model_op next_recv(struct session_model *m)
+{
+	struct model_op op = {.kind = SB_OP_RECV, .n = m->plan->recv_max};
+	uint64_t room = 65536 + 96 - model_held(m).n;
+
+	if (op.n > room)
+		op.n = room;
+	if (m->phase == MODEL_RUN && m->plan->stop_ns > 0 && m->in < m->plan->stop_at &&
+	    op.n > m->plan->stop_at - m->in)
+		op.n = m->plan->stop_at - m->in;
+	m->is_reading = true;
+	return op;
+}
+
+static struct model_op next_close(struct session_model *m, enum sb_close_how how)
+{
+	forget_unfinished(m);
+	m->phase = MODEL_CLOSED;
+	m->how = how;
+	return (struct model_op){.kind = SB_OP_CLOSE, .how = how};
+}
+
+struct model_op model_next(struct session_model *m)
+{
+	bool is_all_sent = !m->is_sending && owed(m) == 0;
+
+	if (m->phase == MODEL_CLOSED)
+		return (struct model_op){.kind = SB_OP_NONE};
+	if (m->is_killed)
+		return next_close(m, m->how);
+	if (m->phase == MODEL_DRAIN && m->is_eof)
+		return next_close(m, SB_CLOSE_PLAIN);
+	if (m->phase == MODEL_FINISH && is_all_sent && m->plan->close == PLAN_CLEAN && !m->is_eof) {
+		m->phase = MODEL_DRAIN;
+		m->fin_in = m->in;
+		return (struct model_op){.kind = SB_OP_SHUT};
+	}
+	if (m->phase == MODEL_FINISH && is_all_sent)
+		return next_close(m, m->plan->close == PLAN_RST ? SB_CLOSE_RESET : SB_CLOSE_PLAIN);
+	if (!m->is_sending && (owed(m) > 0 || source_left(m) > 0))
+		return next_send(m);
+	if (!m->is_reading && !m->is_eof &&
+	    (m->phase == MODEL_DRAIN || (m->phase == MODEL_RUN && owed(m) == 0 && !is_paused(m))))
+		return next_recv(m);
+	return (struct model_op){.kind = SB_OP_NONE};
+}
+
+/* ---- time ---- */
+
+struct due {
+	uint64_t at;
+	enum sb_reason why; /* NONE: reading goes on */
+};
+
+/* The earliest counts, and of two at the same time the one that was asked about first. */
+static void due_by(struct due *due, uint64_t limit, uint64_t from, enum sb_reason why)
+{
+	if (limit > 0 && from + limit < due->at)
+		*due = (struct due){from + limit, why};
+}
+
+/* When n bytes are no more than so many a second; not before ten seconds. 0: no rate is asked for. */
+static uint64_t slow_after(const struct session_model *m, uint64_t n)
+{
+	uint64_t rate = m->limit[SB_LIMIT_MIN_RATE], at;
+
+	if (rate == 0)
+		return 0;
+	at = n / rate * SECOND + n % rate * SECOND / rate;
+	return at > 10 * SECOND ? at : 10 * SECOND;
+}
+
+static struct due due_of(const struct session_model *m)
+{
+	struct due due = {SB_NEVER, SB_WHY_NONE};
+
+	if (m->phase == MODEL_CLOSED)
+		return due;
+	if (m->phase != MODEL_RUN) {
+		if (m->reason != SB_WHY_STOP)
+			due_by(&due, m->limit[SB_LIMIT_DRAIN], m->finished, SB_WHY_STALLED);
+		if (m->stopped != SB_NEVER)
+			due_by(&due, m->limit[SB_LIMIT_STOP], m->stopped, SB_WHY_STALLED);
+		if (m->phase == MODEL_DRAIN)
+			due_by(&due, m->limit[SB_LIMIT_DRAIN_IDLE],
+			       m->last_byte > m->finished ? m->last_byte : m->finished, SB_WHY_STALLED);
+		return due;
+	}
+	due_by(&due, m->limit[SB_LIMIT_LIFE], m->opened, SB_WHY_LIFE);
+	if (is_paused(m)) {
+		due_by(&due, m->pause_end, 0, SB_WHY_NONE);
+		return due;
+	}
+	due_by(&due, m->limit[SB_LIMIT_IDLE], m->last_byte, m->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
+	if (m->is_sending) {
+		due_by(&due, slow_after(m, m->out - m->send_out), m->send_from, SB_WHY_SLOW_READER);
+	} else if (m->in == 0 && !plan_is_source(m->plan)) {
+		due_by(&due, m->limit[SB_LIMIT_FIRST_BYTE], m->first_from, SB_WHY_FIRST_BYTE);
+	} else if (m->heard > m->whole) {
+		due_by(&due, m->limit[SB_LIMIT_FRAME], m->frame_from, SB_WHY_FRAME);
+		due_by(&due, slow_after(m, m->heard - m->whole), m->frame_from, SB_WHY_SLOW);
+	}
+	return due;
+}
+
+uint64_t model_deadline(const struct session_model *m)
+{
+	return due_of(m).at;
+}
+
+void model_excuse(struct session_model *m, uint64_t now)
+{
+	if (m->phase == MODEL_RUN)
+		m->last_byte = m->first_from = m->frame_from = m->send_from = now;
+}
+
+void model_tick(struct session_model *m, uint64_t now)
+{
+	struct due due = due_of(m);
+
+	if (due.at > now)
+		return;
+	if (m->phase != MODEL_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER) {
+		model_kill(m, due.why, SB_CLOSE_RESET);
+	} else if (due.why == SB_WHY_NONE) {
+		m->pause_end = 0;
+		model_excuse(m, now);
+	} else {
+		model_finish(m, due.why, now);
+	}
+}
