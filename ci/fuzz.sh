@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 build=build/fuzz
 
 targets() {
-	sed -n 's/^SB_FUZZ(\([a-z0-9_]*\), *[a-z0-9_]*, *"\(.*\)")$/\1\t\2/p' fuzz/targets.def
+	sed -n 's/^SB_FUZZ(\([a-z0-9_]*\), *[a-z0-9_]*, *"\([^"]*\)".*)$/\1\t\2/p' fuzz/targets.def
 	sed -n 's/^SB_CODEC(\([a-z0-9_]*\),.*"\([^"]*\)")$/\1\tthe framing: \2/p' src/codec/codecs.def
 }
 

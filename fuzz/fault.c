@@ -10,7 +10,8 @@
  *   retry             a start that failed leaves nothing open, and the second one succeeds
  *   the next          a client that comes afterwards is served
  *
- * The sweep (replay_fault -s) fails every call of every script with each of its errnos.
+ * The sweep (replay_fault -s) fails every call of a script with each of its errnos. Replayed without an engine, a short
+ * script is swept as well.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #include "server_run.h"
 #include "target.h"
 
-enum { LOG_MAX = 64 * 1024, SITES_MAX = 256, ERRNOS_MAX = 16 };
+enum { LOG_MAX = 64 * 1024, SITES_MAX = 256, ERRNOS_MAX = 16, THOROUGH_MAX = 64 };
 
 static uint64_t digest;
 
@@ -236,7 +237,7 @@ static uint32_t errnos_of(enum sim_call call)
 	return n;
 }
 
-/* ---- the target ---- */
+/* ---- one of them ---- */
 
 struct choice {
 	uint32_t at, nth;
@@ -269,25 +270,7 @@ static uint32_t calls_of(const struct run *base)
 	return base->k->calls < SIM_CALLS_SEEN ? base->k->calls : SIM_CALLS_SEEN;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
-{
-	static const char *const backends[] = {"poll", "epoll"};
-	static struct run base, hurt;
-	struct choice c = choose(data, n);
-
-	digest = 0;
-	for (int i = 0; i < 2; i++) {
-		uint32_t at;
-
-		run_base(&base, backends[i], data, n);
-		at = c.at % calls_of(&base);
-		run_hurt(&base, &hurt, &seen[at], at + 1, c.nth % errnos_of(seen[at].call), data, n);
-		digest = (digest * 31 + oracle_digest(&base)) * 31 + oracle_digest(&hurt);
-	}
-	return 0;
-}
-
-/* ---- the sweep ---- */
+/* ---- all of them ---- */
 
 /* Where calls come from, and with what they have failed. */
 static struct site {
@@ -357,4 +340,30 @@ int sb_fuzz_sweep_end(void)
 	printf("sweep: %llu scripts, %llu runs, %u of %u (call, errno), %u of %u (place, errno) at %u places\n",
 	       (unsigned long long)scripts_n, (unsigned long long)runs_n, pairs, pairs_all, cells, cells_all, sites_n);
 	return pairs == pairs_all && cells == cells_all ? 0 : 1;
+}
+
+/* ---- both ---- */
+
+/* Defined by the engines. Without one there is time. */
+__attribute__((weak)) int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*target)(const uint8_t *data, size_t n));
+__attribute__((weak)) int __afl_persistent_loop(unsigned rounds);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static const char *const backends[] = {"poll", "epoll"};
+	static struct run base, hurt;
+	struct choice c = choose(data, n);
+
+	digest = 0;
+	for (int i = 0; i < 2; i++) {
+		uint32_t at;
+
+		run_base(&base, backends[i], data, n);
+		at = c.at % calls_of(&base);
+		run_hurt(&base, &hurt, &seen[at], at + 1, c.nth % errnos_of(seen[at].call), data, n);
+		digest = (digest * 31 + oracle_digest(&base)) * 31 + oracle_digest(&hurt);
+	}
+	if (!LLVMFuzzerRunDriver && !__afl_persistent_loop && n <= THOROUGH_MAX)
+		sb_fuzz_sweep(data, n);
+	return 0;
 }

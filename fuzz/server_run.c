@@ -3,63 +3,10 @@
 #include "server_run.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
-#include "config.h"
+#include "arena.h"
 #include "found.h"
 #include "play.h"
-
-enum { LETTERS = 256 };
-
-/* ---- memory ---- */
-
-/* One arena for each config, used again and again: a fresh one would cost more than the run. */
-struct arena {
-	uint8_t *mem;
-	size_t size;
-};
-
-static struct arena arenas[LETTERS];
-
-static struct arena *arena_of(const struct fuzz_config *f)
-{
-	struct arena *a = &arenas[f->letter];
-	struct sb_fault fault = {0};
-	long size;
-
-	/* No knob changes how much it is. */
-	if (a->mem)
-		return a;
-	size = sb_server_size(&f->c, &fault);
-	if (size < 0)
-		sb_found("config %c: %s", f->letter, fault.text);
-	a->mem = calloc(1, (size_t)size);
-	a->size = (size_t)size;
-	if (!a->mem)
-		abort();
-	return a;
-}
-
-static void clear(void *p, size_t n)
-{
-	memset(p, 0, n);
-}
-
-/* As init must find it: zeros. But for what a run has not touched, and the big buffers, which nobody may read before
- * he has written them. */
-static void clean(struct arena *a)
-{
-	const struct sb_server *srv = (const struct sb_server *)(const void *)a->mem; /* it lies at its start */
-	uint8_t *rates = (uint8_t *)srv->rates, *listeners = (uint8_t *)srv->listeners;
-	uint32_t n = srv->listeners_n, slots = srv->io.slots;
-	void *io = srv->io.mem;
-	size_t io_size = srv->io.backend ? srv->io.backend->ops->size(slots) : 0;
-
-	clear(rates, srv->own_ports_n > 0 ? sizeof(struct sb_rates) : sizeof(srv->rates->secret));
-	clear(listeners, n * sizeof(struct sb_listener));
-	clear(io, io_size);
-	clear(a->mem, (size_t)(rates - a->mem));
-}
 
 /* ---- opening ---- */
 
@@ -145,7 +92,7 @@ static bool open_server(struct run *r, struct fuzz_config *f, struct arena *a)
 	sim_calm(r->k);
 	r->k->is_spared = true;
 	r->k->file = SIM_FILE_NONE;
-	clean(a);
+	arena_clean(a);
 	err = try_open(r, f, a, &fault);
 	if (err < 0)
 		sb_found("%s: config %c: the second attempt fails too: %s", r->backend, f->letter, fault.text);
@@ -258,6 +205,6 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	if (ask->on_end)
 		ask->on_end(r);
 	unlend(r->k);
-	clean(a);
+	arena_clean(a);
 	return is_open;
 }
