@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Target: starting a server and ending it, first on a simulated kernel that refuses things, then by streambed.h alone on
- * one that does not. The input is lines of text; what is no line of another kind is a listener:
+ * Target: starting a server and ending it, first on a simulated kernel that refuses things, then by streambed.h alone
+ * on one that does not. The input is lines of text; what is no line of another kind is a listener:
  *
  *   tcp://127.0.0.1:0,ECHO     a listener
  *   -io=poll                   an option
