@@ -8,6 +8,7 @@
 A line may break a rule if a comment on it says why: tidy: allow(RULE): REASON. For a rule about a whole
 file any line of the file may say it. Read from the top: the policy (layers, calls), then the rules.
 """
+import hashlib
 import pathlib
 import re
 import sys
@@ -80,6 +81,10 @@ TABLES = {
     'src/service/services.def': ('SB_SERVICE', {'service'}, False),
     'src/io/backends.def': ('SB_BACKEND', {'io'}, False),
 }
+
+# What a fuzz target's seeds may come to, and how many there are at least of all targets together.
+CORPUS_FILES, CORPUS_BYTES, CORPORA_FILES = 250, 512 * 1024, 300
+CORPUS_NAME = re.compile(r'[sr]_[A-Za-z0-9_]+|h_([0-9a-f]{16})')
 
 FOLDERS = 'src tests fuzz bench ci docs .github'.split()
 SUFFIXES = {'.c', '.h', '.def', '.py', '.sh', '.yml', '.yaml', '.cmake'}
@@ -310,6 +315,66 @@ def check_pages(root, table, rows, impls):
             yield page.relative_to(root).as_posix(), 1, 'page', f'no row of {table} has this implementation'
 
 
+def fuzz_targets(root):
+    """{target: (table, line, source)} of both tables that make fuzz targets, and what is wrong with their rows."""
+    targets, bad = {}, []
+    for table, macro in (('fuzz/targets.def', 'SB_FUZZ'), ('src/codec/codecs.def', 'SB_CODEC')):
+        path = root / table
+        for i, line in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+            m = re.match(macro + r'\(\s*"?(\w+)"?\s*,\s*"?(\w+)"?\s*,.*\)\s*$', line)
+            if m and m[1] in targets:
+                bad.append((table, i, 'fuzz-target', f'{m[1]} is the name of another target too'))
+            elif m:
+                targets[m[1]] = (table, i, m[2])
+            elif line.startswith('SB_') and macro == 'SB_FUZZ':  # check_tables is about the other
+                bad.append((table, i, 'fuzz-target', 'a row is one line: SB_FUZZ(name, source, "help")'))
+    return targets, bad
+
+
+def check_fuzz(root):
+    targets, bad = fuzz_targets(root)
+    yield from bad
+    refs = (root / 'fuzz/ref/ref.h').read_text() if (root / 'fuzz/ref/ref.h').exists() else ''
+    for name, (table, i, source) in targets.items():
+        path = root / 'fuzz' / f'{source}.c'
+        wants_dict = table != 'fuzz/targets.def'
+        if wants_dict:
+            if not (root / f'fuzz/ref/{source}.c').exists() or not re.search(rf'\bref_{source}[,;]', refs):
+                yield table, i, 'reference', f'{name} needs fuzz/ref/{source}.c, and its line in fuzz/ref/ref.h'
+        elif not path.exists():
+            yield table, i, 'fuzz-target', f'the row has no file fuzz/{source}.c'
+        else:
+            wants_dict = f'dict/{name}.dict' in path.read_text()
+        if wants_dict and not (root / f'fuzz/dict/{name}.dict').exists():
+            yield table, i, 'fuzz-target', f'{name} needs its words, fuzz/dict/{name}.dict'
+        if not any((root / 'corpus' / name).glob('*')):
+            yield table, i, 'fuzz-target', f'{name} needs seeds in corpus/{name}/'
+    for path in sorted((root / 'fuzz/dict').glob('*')) + sorted((root / 'corpus').glob('*')):
+        if path.stem not in targets:
+            yield path.relative_to(root).as_posix(), 1, 'fuzz-target', 'no fuzz target has this name'
+
+
+def check_corpora(root):
+    total = 0
+    for folder in sorted((root / 'corpus').glob('*/')):
+        files = sorted(folder.iterdir())
+        where = folder.relative_to(root).as_posix()
+        total += len(files)
+        size = sum(f.stat().st_size for f in files)
+        if len(files) > CORPUS_FILES or size > CORPUS_BYTES:
+            yield (where, 1, 'corpus',
+                   f'{len(files)} files of {size} bytes, at most {CORPUS_FILES} of {CORPUS_BYTES}: merge them')
+        for f in files:
+            m = CORPUS_NAME.fullmatch(f.name)
+            if not m or not f.is_file():
+                yield (f'{where}/{f.name}', 1, 'corpus',
+                       'name it s_MEANING (made by hand), h_HASH (found) or r_MEANING (a regression)')
+            elif m[1] and m[1] != hashlib.sha256(f.read_bytes()).hexdigest()[:16]:
+                yield f'{where}/{f.name}', 1, 'corpus', 'h_ is followed by the first 16 digits of its SHA-256'
+    if (root / 'corpus').exists() and total < CORPORA_FILES:
+        yield 'corpus', 1, 'corpus', f'{total} inputs in all, at least {CORPORA_FILES}'
+
+
 # ---- running -----------------------------------------------------------------------------------------------
 
 FILE_LEVEL = {'file-length', 'spdx', 'include-guard', 'example-length', 'layer'}
@@ -339,7 +404,8 @@ def run(root):
         if f.name != 'ci/tidy_test.py':  # whose plants allow things
             findings += [(f.name, i, 'allow', f'nothing on this line needs allow({r}): remove it')
                          for r, i in f.allowed - f.allows_used]
-    findings += check_tables(root)
+    for rule in (check_tables, check_fuzz, check_corpora):
+        findings += rule(root)
     return sorted(findings)
 
 

@@ -33,6 +33,15 @@ CLEAN = {
     'src/cli/main.c': S + '#include "server/server.h"\nvoid g(void)\n{\n\tfree(calloc(1, 2));\n\tprintf("");\n}\n',
     'src/server/server.h': S + '#ifndef SB_SERVER_SERVER_H\n#define SB_SERVER_SERVER_H\n#endif\n',
     'tests/golden/raw/one.in': 'x',
+    'fuzz/targets.def': S + 'SB_FUZZ(whole, harness, "the whole of it")\n',
+    'fuzz/harness.c': S + '/* Its words: fuzz/dict/whole.dict. */\n',
+    'fuzz/ref/raw.c': S,
+    'fuzz/ref/ref.h': S + '#ifndef REF_H\n#define REF_H\nextern const struct ref_codec ref_line, ref_raw;\n#endif\n',
+    'fuzz/dict/whole.dict': '"x"\n',
+    'fuzz/dict/raw.dict': '"x"\n',
+    'corpus/whole/s_one': 'x',
+    'corpus/whole/h_2d711642b726b044': 'x',
+    'corpus/raw/r_crash_1': 'x',
     'docs/protocols/raw.md': 'raw\n',
     'tests/live/test_x.py': PY,
 }
@@ -102,6 +111,27 @@ PLANTS = [
     ('golden', 'tests/golden/x', {'tests/golden/x/one.in': 'x'}),
     ('page', 'src/codec/codecs.def', {'docs/protocols/raw.md': None}),
     ('page', 'docs/protocols/x.md', {'docs/protocols/x.md': 'x\n'}),
+    ('fuzz-target', 'fuzz/targets.def', {'fuzz/harness.c': None}),
+    ('fuzz-target', 'fuzz/targets.def', {'corpus/whole/s_one': None, 'corpus/whole/h_2d711642b726b044': None,
+                                         'corpus/raw/s_2': 'x', 'corpus/raw/s_3': 'x'}),
+    ('fuzz-target', 'fuzz/targets.def', {'fuzz/dict/whole.dict': None}),
+    ('fuzz-target', 'fuzz/targets.def', {'fuzz/targets.def': S + CLEAN['fuzz/targets.def'] + 'SB_FUZZ(a,\n\t"")\n'}),
+    ('fuzz-target', 'src/codec/codecs.def', {'fuzz/targets.def': CLEAN['fuzz/targets.def']
+                                             + 'SB_FUZZ(raw, harness, "again")\n'}),
+    ('fuzz-target', 'src/codec/codecs.def', {'fuzz/dict/raw.dict': None}),
+    ('fuzz-target', 'src/codec/codecs.def', {'corpus/raw/r_crash_1': None, 'corpus/whole/s_2': 'x'}),
+    ('fuzz-target', 'fuzz/dict/x.dict', {'fuzz/dict/x.dict': '"x"\n'}),
+    ('fuzz-target', 'corpus/x', {'corpus/x/s_one': 'x'}),
+    ('reference', 'src/codec/codecs.def', {'fuzz/ref/raw.c': None}),
+    ('reference', 'src/codec/codecs.def', {'fuzz/ref/ref.h': CLEAN['fuzz/ref/ref.h'].replace(', ref_raw', '')}),
+    ('corpus', 'corpus', {'corpus/raw/r_crash_1': None, 'corpus/raw/s_x': 'x', 'corpus/whole/s_one': None}),
+    ('corpus', 'corpus/whole', {f'corpus/whole/s_{i}': 'x' for i in range(249)}),
+    ('corpus', 'corpus/whole', {'corpus/whole/s_large': 'x' * (512 * 1024 - 1)}),
+    ('corpus', 'corpus/whole/one', {'corpus/whole/one': 'x'}),
+    ('corpus', 'corpus/whole/s_a-b', {'corpus/whole/s_a-b': 'x'}),
+    ('corpus', 'corpus/whole/s_more', {'corpus/whole/s_more/s_one': 'x'}),
+    ('corpus', 'corpus/whole/h_2d711642b726b044', {'corpus/whole/h_2d711642b726b044': 'y'}),
+    ('corpus', 'corpus/whole/h_2D711642B726B044', {'corpus/whole/h_2D711642B726B044': 'x'}),
     ('allow', 'src/base/x.c', {'src/base/x.c': body('\tx++; /* tidy: allow(allocation): not needed */')}),
 ]
 
@@ -119,6 +149,9 @@ INNOCENT = [
     {'src/io/poll.c': S + 'static int wait(struct x *x, int n)\n{\n\treturn wait(x, n - 1);\n}\n'},
     {'src/codec/x.c': S, 'src/codec/x.h': HEADER.replace('BASE', 'CODEC')},
     {'bench/x.h': HEADER.replace('BASE_', '')},
+    {f'corpus/whole/s_{i}': 'x' for i in range(248)},
+    {'corpus/whole/s_large': 'x' * (512 * 1024 - 2)},
+    {'fuzz/harness.c': S, 'fuzz/dict/whole.dict': None},
     {'bench/x.c': body('\tfree(malloc(1));\n\trecv(1, 2, 3, 4);')},
 ]
 
@@ -139,6 +172,7 @@ def findings_of(change):
 
 
 def main():
+    tidy.CORPORA_FILES = 3  # the tree here is a small one
     failed = []
     for change in [{}] + INNOCENT:
         found = findings_of(change)

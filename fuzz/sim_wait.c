@@ -128,6 +128,8 @@ static void pass(struct sb_sys *k, int64_t wait_ns)
 		sim_progress(k);
 		return;
 	}
+	/* To wait for the script is no busy loop, however often it is done. */
+	sim_progress(k);
 	k->now = k->until;
 	k->is_idle = true;
 }

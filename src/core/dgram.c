@@ -42,7 +42,7 @@ static enum sb_drop judge_source(const struct sb_dgram_port *port, const struct 
 		return SB_DROP_LOOP;
 	if (port->is_strict && is_reflector(src->port))
 		return SB_DROP_REFLECTOR;
-	if (sb_addr_is_odd(src) || sb_addr_is_any(src))
+	if (sb_addr_is_odd(src)) /* which 0.0.0.0 and :: are, too */
 		return SB_DROP_SOURCE;
 	if (done->dst.family != SB_UNIX && sb_addr_is_odd(&done->dst))
 		return SB_DROP_TARGET;
