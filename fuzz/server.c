@@ -31,7 +31,7 @@ struct arena {
 
 static struct arena arenas[LETTERS];
 
-static struct arena *arena_of(const struct fuzz_config *f)
+static void make_arena(const struct fuzz_config *f)
 {
 	struct arena *a = &arenas[f->letter];
 	struct sb_fault fault = {0};
@@ -39,7 +39,7 @@ static struct arena *arena_of(const struct fuzz_config *f)
 
 	/* No knob changes how much it is. */
 	if (a->mem)
-		return a;
+		return;
 	size = sb_server_size(&f->c, &fault);
 	if (size < 0)
 		sb_found("config %c: %s", f->letter, fault.text);
@@ -47,7 +47,19 @@ static struct arena *arena_of(const struct fuzz_config *f)
 	a->size = (size_t)size;
 	if (!a->mem)
 		abort();
-	return a;
+}
+
+/* Before main: made when they are needed, they would be what makes two runs of an input differ. */
+__attribute__((constructor)) static void make_arenas(void)
+{
+	static struct fuzz_config config;
+
+	for (int letter = 0; letter < LETTERS; letter++) {
+		const uint8_t script[] = {'\\', 'o', 'c', (uint8_t)letter};
+
+		fuzz_config_read(&config, script, sizeof(script), "poll");
+		make_arena(&config);
+	}
 }
 
 static void clear(void *p, size_t n)
@@ -135,7 +147,7 @@ static void run(struct run *r, unsigned which, const char *backend, const uint8_
 	r->k = sim_open(which);
 	r->has_stopped = r->has_lacked_memory = false;
 	fuzz_config_read(&config, script, n, backend);
-	a = arena_of(&config);
+	a = &arenas[config.letter];
 	r->is_alone = config.is_alone;
 	sb_tell("---- %s, config %c", backend, config.letter);
 	open_server(r, &config, a);
