@@ -5,11 +5,12 @@
  *
  *   replay_NAME [-v] FILE|FOLDER...       -v tells what happens, where the target can
  *   replay_NAME -b ROUNDS FILE|FOLDER...  runs all of them so often and prints how many executions a second
+ *   replay_NAME -m SMALL FILE             writes to SMALL what of FILE is enough to fail in the same way
  *   replay_NAME -s FILE|FOLDER...         sweeps them, where the target can: fault.c
- *   replay_NAME -m FILE|FOLDER...         once each, and what the target finds ends only that input: what is left to
+ *   replay_NAME -q FILE|FOLDER...         once each, and what the target finds ends only that input: what is left to
  *                                         end the process are the sanitizers and the asserts
  *
- * Exit: 0 when all is well, 1 when a folder is empty or a file cannot be read, 2 for usage.
+ * Exit: 0 when all is well, 1 when a folder is empty or a file cannot be read or does not fail, 2 for usage.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "found.h"
+#include "minimise.h"
 #include "target.h"
 
 enum { INPUT_MAX = 1 << 20, PATH_ROOM = 4096 };
@@ -142,16 +144,20 @@ static uint64_t run(const struct input *i)
 	return sb_fuzz_digest ? sb_fuzz_digest() : 0;
 }
 
+static void run_twice(const struct input *i)
+{
+	uint64_t first = run(i);
+
+	if (run(i) == first)
+		return;
+	fprintf(stderr, "FOUND the second run differs from the first: %s\n", i->path);
+	exit(1);
+}
+
 static int replay(const struct inputs *in)
 {
-	for (size_t i = 0; i < in->n; i++) {
-		uint64_t first = run(&in->v[i]);
-
-		if (run(&in->v[i]) != first) {
-			fprintf(stderr, "FOUND the second run differs from the first: %s\n", in->v[i].path);
-			return 1;
-		}
-	}
+	for (size_t i = 0; i < in->n; i++)
+		run_twice(&in->v[i]);
 	printf("%zu inputs, each twice: well\n", in->n);
 	return 0;
 }
@@ -202,6 +208,32 @@ static int replay_muted(const struct inputs *in)
 	return 0;
 }
 
+/* ---- smaller ---- */
+
+static void check(const uint8_t *bytes, size_t n)
+{
+	char path[] = "";
+
+	run_twice(&(struct input){.path = path, .bytes = (uint8_t *)(uintptr_t)bytes, .n = n});
+}
+
+static int make_small(const struct inputs *in, const char *path)
+{
+	long n = minimise(in->v[0].bytes, in->v[0].n, check);
+	FILE *f;
+
+	if (n < 0) {
+		fprintf(stderr, "%s: well\n", in->v[0].path);
+		return 1;
+	}
+	f = fopen(path, "wb");
+	if (!f || fwrite(in->v[0].bytes, 1, (size_t)n, f) != (size_t)n || fclose(f) != 0) {
+		perror(path);
+		return 1;
+	}
+	return 0;
+}
+
 static int bench(const struct inputs *in, unsigned long rounds)
 {
 	struct timespec from, to;
@@ -240,24 +272,27 @@ static void release(struct inputs *in)
 int main(int argc, char **argv)
 {
 	struct inputs in = {0};
+	const char *small = NULL;
 	unsigned long rounds = 0;
 	bool is_sweep = false, is_muted = false;
 	int bad = 0, c;
 
-	while ((c = getopt(argc, argv, "vsmb:")) != -1) {
+	while ((c = getopt(argc, argv, "vsqb:m:")) != -1) {
 		if (c == 'v' && &sb_fuzz_is_verbose)
 			sb_fuzz_is_verbose = 1;
 		else if (c == 'b')
 			rounds = strtoul(optarg, NULL, 10);
 		else if (c == 's' && sb_fuzz_sweep)
 			is_sweep = true;
-		else if (c == 'm')
+		else if (c == 'q')
 			is_muted = true;
+		else if (c == 'm')
+			small = optarg;
 		else if (c != 'v')
 			return 2;
 	}
 	if (optind == argc) {
-		fprintf(stderr, "usage: %s [-v] [-s | -m | -b ROUNDS] FILE|FOLDER...\n", argv[0]);
+		fprintf(stderr, "usage: %s [-v] [-s | -q | -b ROUNDS | -m SMALL] FILE|FOLDER...\n", argv[0]);
 		return 2;
 	}
 	signal(SIGABRT, on_abort);
@@ -266,7 +301,11 @@ int main(int argc, char **argv)
 	for (; optind < argc; optind++)
 		bad |= read_path(&in, argv[optind]);
 	if (in.n > 0)
-		bad |= is_sweep ? sweep(&in) : is_muted ? replay_muted(&in) : rounds ? bench(&in, rounds) : replay(&in);
+		bad |= small      ? make_small(&in, small)
+		       : is_sweep ? sweep(&in)
+		       : is_muted ? replay_muted(&in)
+		       : rounds   ? bench(&in, rounds)
+				  : replay(&in);
 	release(&in);
 	return bad;
 }
