@@ -51,6 +51,7 @@ struct sb_play_conn {
 	size_t log_n, log_room;
 	bool is_different; /* what came back is not what was sent, or more */
 	struct sb_tally t;
+	uint64_t in_ns;  /* when a byte last came */
 	uint64_t unsent; /* bytes of the script that could not be sent */
 	int err;         /* of the call that ended it */
 	enum sb_play_end end;

@@ -17,11 +17,13 @@ static uint64_t now_of(const struct sb_play *p)
 static void not_open(struct sb_play *p, struct sb_play_conn *c, int err)
 {
 	c->fd = -1;
+	if (sb_send_is_over(p->s))
+		return;
 	c->err = err;
 	c->end = SB_PLAY_REFUSED;
 	p->is_silent = p->is_silent || err == -ETIMEDOUT;
 	/* Nobody has ever been there. */
-	if (p->conns == 1 && !sb_send_is_over(p->s))
+	if (p->conns == 1)
 		sb_send_not_open(p->s, err);
 }
 
@@ -151,7 +153,7 @@ static void count_in(struct sb_play *p, struct sb_play_conn *c, size_t n)
 	c->t.recvs++;
 	c->t.received += n;
 	c->window -= c->has_window ? n : 0;
-	p->moved_ns = now_of(p);
+	c->in_ns = p->moved_ns = now_of(p);
 }
 
 static void take(struct sb_play *p, struct sb_play_conn *c)
@@ -283,8 +285,10 @@ static bool is_any_waiting(const struct sb_play *p)
 	return false;
 }
 
-static void close_all(struct sb_play *p, bool is_late)
+static void close_all(struct sb_play *p)
 {
+	uint64_t now = now_of(p);
+
 	for (uint32_t i = 0; i < p->conns; i++) {
 		struct sb_play_conn *c = &p->conn[i];
 
@@ -295,14 +299,18 @@ static void close_all(struct sb_play *p, bool is_late)
 		sb_sys_close(p->s->sys, c->fd);
 		c->fd = -1;
 		if (c->end == SB_PLAY_OPEN && !p->is_dgram && !*p->s->stop)
-			c->end = is_late ? SB_PLAY_ENDLESS : SB_PLAY_TIMEOUT;
+			c->end = c->in_ns > 0 && now < c->in_ns + p->s->plan.timeout_ns ? SB_PLAY_ENDLESS
+											: SB_PLAY_TIMEOUT;
 	}
 }
 
 void sb_play_finish(struct sb_play *p)
 {
-	uint64_t over_ns = now_of(p) + p->s->plan.max_time_ns, wait_ns = p->s->plan.timeout_ns;
+	uint64_t wait_ns = p->s->plan.timeout_ns, over_ns = now_of(p);
 	bool is_on = !sb_send_is_over(p->s);
+
+	/* Who says nothing is given --timeout, however short --max-time is. */
+	over_ns += wait_ns < p->s->plan.max_time_ns ? p->s->plan.max_time_ns : wait_ns;
 
 	if (p->is_dgram && wait_ns > DGRAM_QUIET_NS)
 		wait_ns = DGRAM_QUIET_NS;
@@ -320,5 +328,5 @@ void sb_play_finish(struct sb_play *p)
 			break;
 		is_on = turn(p, until_ns < over_ns ? until_ns : over_ns);
 	}
-	close_all(p, now_of(p) < p->moved_ns + wait_ns);
+	close_all(p);
 }

@@ -35,7 +35,7 @@ static const struct sb_flag flags[] = {
 	{"no-cork", NULL, "TCP: let each send leave at once", FLAG_NO_CORK},
 	{"json", NULL, "one JSON object a line", FLAG_JSON},
 	{"script", "FILE", "play the peers of this script (streambed explain), - is stdin", FLAG_SCRIPT},
-	{"max-time", "TIME", "of a script, and again of its end (default 10s)", FLAG_MAX_TIME},
+	{"max-time", "TIME", "of a script, and of its end if --timeout is not longer (default 10s)", FLAG_MAX_TIME},
 };
 
 enum { FLAGS = sizeof(flags) / sizeof(flags[0]), UDP_SIZE_MAX = 65507 };

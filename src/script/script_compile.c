@@ -186,7 +186,7 @@ static int compile_cut_off(struct compiler *c, const char *from)
 {
 	uint8_t room[4] = {'\\'};
 	struct compiler inside = *c;
-	struct sbs_event e;
+	struct sbs_event e = {0};
 	size_t at = 0;
 	int r;
 
@@ -210,7 +210,7 @@ static int compile_cut_off(struct compiler *c, const char *from)
 
 static int compile_args(struct compiler *c, enum sbs_kind kind, uint8_t letter)
 {
-	uint8_t byte;
+	uint8_t byte = 0;
 	int r;
 
 	emit(c, '\\');

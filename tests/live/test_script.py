@@ -272,7 +272,7 @@ def test_a_peer_that_does_not_end_is_found(peers, play):  # noqa: F811
     def work(peer, conn):
         peer.kept = [*getattr(peer, 'kept', []), conn.dup()]
 
-    done = play(b'a', peers('tcp4', work).endpoint, '--timeout', '300ms')
+    done = play(b'a', peers('tcp4', work).endpoint, '--timeout', '300ms', '--max-time', '1ms')
     done.failed(1, '1 connection was not ended by the server')
     assert connections(done, 'end') == [('timeout',)]
 
@@ -301,7 +301,7 @@ def test_a_peer_that_never_stops_does_not_keep_us(peers, play):  # noqa: F811
         while True:
             conn.sendall(b'z' * 65536)
 
-    done = play(b'a\\|', peers('tcp4', work).endpoint, '--max-time', '300ms').ok()
+    done = play(b'a\\|', peers('tcp4', work).endpoint, *SHORT).ok()
     assert connections(done, 'end') == [('endless',)]
 
 
@@ -443,7 +443,7 @@ def survives(server, path, endpoint):
 
 def test_some_of_the_corpus_against_a_server(serve):
     server = serve(None, '--listen', 'tcp://127.0.0.1:0', '--listen', 'udp://127.0.0.1:0', log='text')
-    for path in SERVER[::12]:
+    for path in SERVER[::16]:
         survives(server, path, server.listening[0][0])
     for path in SERVER[5::40]:
         survives(server, path, server.listening[1][0])
