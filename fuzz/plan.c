@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Target: from text to a plan. The first byte chooses the profile (bit 0: strict) and the transport (bits 1 and 2: tcp,
- * udp, unix, tcp); the rest of the first line is a line; each further line is an option of the limits, "name=value". What
- * must hold: a limit is taken, or refused with the code that its text deserves, as a table of the ranges says; what is
- * printed is read back the same; a plan is what its line says and its limits allow, or the refusal names a column of the
- * line and says something.
+ * Target: from text to a plan. The first byte chooses the profile (bit 0: strict) and the transport (bits 1 and 2:
+ * tcp, udp, unix, tcp); the rest of the first line is a line; each further line is an option of the limits,
+ * "name=value". What must hold: a limit is taken, or refused with the code that its text deserves, as a table of the
+ * ranges says; what is printed is read back the same; a plan is what its line says and its limits allow, or the refusal
+ * names a column of the line and says something.
  */
 #include "found.h"
 #include "plan_model.h"
@@ -218,13 +218,17 @@ static void make(struct sb_slice text, const struct sb_limits *limits, unsigned 
 	struct sb_fault fault = {0};
 	struct sb_plan plan;
 	int r = sb_line_parse(&line, text, &fault);
+	bool is_line;
 
-	if (r == 0)
+	is_line = r == 0;
+	if (is_line)
 		r = sb_plan_make(&plan, &in, on, limits, is_strict, &fault);
 	digest = digest * 31 + (uint64_t)-r + fault.col;
 	sb_tell("%.*s: %s %s", (int)text.n, (const char *)text.p, r < 0 ? sb_errname(r) : "well", fault.text);
 	if (r < 0 && (fault.code != r || !fault.text[0] || fault.col > text.n + 1))
 		sb_found("plan: refused with \"%s\", column %u of %zu", fault.text, fault.col, text.n);
+	if (is_line && sb_plan_make(&plan, &in, on, limits, is_strict, NULL) != r)
+		sb_found("plan: %s, and without a fault to fill another", sb_errname(r));
 	if (r == 0)
 		check_plan(&plan, &line, limits->v, on == SB_ON_UDP, is_strict);
 }
