@@ -16,6 +16,7 @@
  *   \oKX             odd: sends complete with bytes, as of a ring, not with "there is room"
  *   \oSX             odd: a recv completes while SHUT is carried out
  *   \oRX             the next payload comes v(X) times
+ *   \oVX             it is old: its counters are v(X) from their end, before the start
  *   \oQX             0: timers are on time, 1: late, 2: nobody looks at the clock
  *   \oXX             0: told to stop, 1: killed, 2: killed by RST, 3: ended for its lifetime
  *   \owX             there is room for v(X) bytes
@@ -103,7 +104,7 @@ enum { LIMITS = sizeof(limits) / sizeof(limits[0]) };
 
 struct setup {
 	int row;
-	uint32_t headroom;
+	uint32_t headroom, age;
 	uint64_t limit[SB_LIMIT_COUNT];
 	bool is_set[SB_LIMIT_COUNT];
 	bool is_plain; /* only bytes */
@@ -127,12 +128,14 @@ static void set_up_knob(struct setup *s, const struct sbs_event *e)
 			s->row = i;
 	if (e->arg[0] == 'h' && s->headroom == UINT32_MAX)
 		s->headroom = e->v < 4096 ? e->v : 4096;
+	if (e->arg[0] == 'V')
+		s->age = UINT32_MAX - e->v;
 	for (int i = 0; i < LIMITS; i++)
 		if (limits[i].letter == e->arg[0] && !s->is_set[limits[i].limit]) {
 			s->is_set[limits[i].limit] = true;
 			s->limit[limits[i].limit] = limit_value(limits[i].limit, e->v);
 		}
-	if (!strchr("chwmKSR", e->arg[0]) || e->arg[0] == '\0')
+	if (!strchr("chwmKSRV", e->arg[0]) || e->arg[0] == '\0')
 		s->is_plain = false;
 }
 
@@ -312,6 +315,7 @@ static void live(struct life *l, struct subject *s, const struct setup *set, con
 	size_t at = 0;
 
 	l->headroom = set->headroom;
+	l->age = set->age;
 	l->name = is_twin ? "byte by byte" : "session";
 	sb_tell("---- %s: %s", l->name, rows[set->row].line);
 	l->window = plan_is_source(&s->model) ? SOURCE_WINDOW : LIFE_OPEN_WINDOW;

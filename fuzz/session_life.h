@@ -36,6 +36,7 @@ struct life {
 	struct life_room *room;
 	uint64_t now;
 	uint32_t headroom;
+	uint32_t age; /* messages and bytes that it has had, as if it were old */
 	/* The peer: room->sent[at..sent_n) is under way, and then its end. */
 	size_t sent_n, at, cuts, cut_at;
 	bool is_fin, is_rst, has_ended;
@@ -61,7 +62,7 @@ struct life {
 	uint64_t out_hash, hash;
 };
 
-/* name, headroom, window, bite and bite_out are set before. */
+/* name, headroom, window, bite, bite_out and age are set before. */
 void life_open(struct life *l, struct life_room *room, const struct sb_plan *plan, const struct plan_model *model,
 	       const uint64_t *limit);
 
