@@ -39,10 +39,39 @@ static struct told {
 	bool has_log; /* the server would still write one */
 } told;
 
-static bool had_log; /* when nothing failed */
+/* When nothing failed. */
+static bool had_log, had_pause, was_told;
+
+/* The time that every line begins with, "0.100000 " or as JSON. */
+static bool is_time(const char *at)
+{
+	size_t whole = strspn(at, "0123456789"), part;
+
+	if (strncmp(at, "{\"v\":1,", 7) == 0)
+		return true;
+	if (whole == 0 || at[whole] != '.')
+		return false;
+	part = strspn(at + whole + 1, "0123456789");
+	return part == 6 && at[whole + 1 + part] == ' ';
+}
+
+/* However it was cut and delayed: whole lines. */
+static void check_log(const struct run *r)
+{
+	bool is_start = true;
+
+	for (const char *at = told.text; *at; at++) {
+		if (is_start && !is_time(at))
+			sb_found("%s: a line of the log begins in its middle: %.60s", r->backend, at);
+		if (!is_start && is_time(at) && strspn(at - 1, "0123456789") == 0)
+			sb_found("%s: a line of the log goes on with another: %.60s", r->backend, at);
+		is_start = *at == '\n';
+	}
+}
 
 static void keep_state(const struct run *r)
 {
+	check_log(r);
 	told.has_log = r->srv->log.fd >= 0;
 }
 
@@ -62,13 +91,18 @@ static bool is_any_told(void)
 	return strstr(told.text, "=E") || strstr(told.text, "\":\"E");
 }
 
-/* Or there were too many lines, or nobody read them. */
+/* There were too many lines, or nobody read them. */
+static bool is_lost(void)
+{
+	return strstr(told.text, "suppressed") || !told.has_log;
+}
+
 static bool is_told(int err)
 {
 	char word[64];
 
 	snprintf(word, sizeof(word), "=%s", sb_errname(err));
-	if (strstr(told.text, word) || strstr(told.text, "suppressed") || !told.has_log)
+	if (is_lost() || strstr(told.text, word))
 		return true;
 	snprintf(word, sizeof(word), "\":\"%s\"", sb_errname(err));
 	return strstr(told.text, word) != NULL;
@@ -142,6 +176,11 @@ static bool is_comparable(const struct run *base, const struct run *hurt, enum s
 	}
 }
 
+static bool is_exhausted(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
+}
+
 static void check_hurt(const struct run *base, const struct run *hurt)
 {
 	enum sim_call call = hurt->k->sweep_hit;
@@ -152,15 +191,20 @@ static void check_hurt(const struct run *base, const struct run *hurt)
 	if (call == SIM_CALL_BIND && err == -EADDRINUSE)
 		show = LATER;
 	/* Accept may fail again while it is told that it did. */
-	if (call == SIM_CALL_ACCEPT && strstr(told.text, "accept-pause"))
+	if (call == SIM_CALL_ACCEPT && had_pause)
 		show = LATER;
+	if (show == PASSES && !was_told && is_any_told() && !hurt->k->is_sweep_over)
+		sb_found("%s: it passes, and is told: %s", hurt->backend, told.text);
+	if (call == SIM_CALL_ACCEPT && show == TOLD && is_exhausted(err) && !is_lost() &&
+	    !strstr(told.text, "accept-pause"))
+		sb_found("%s: there is nothing left to accept with, and it does not pause", hurt->backend);
 	if (show == TOLD && !is_told(err))
 		sb_found("%s: it is not told", hurt->backend);
 	if (show == ENDS)
 		check_ends(base, hurt, err);
 	if (show == NO_LOG && told.has_log)
 		sb_found("%s: goes on writing a log that nobody reads", hurt->backend);
-	if (show != NO_LOG && had_log && !told.has_log)
+	if (show != NO_LOG && had_log && !told.has_log && hurt->k->faults == 1)
 		sb_found("%s: gives up its log", hurt->backend);
 	if (show != LATER && is_comparable(base, hurt, call, err))
 		oracle_compare(base, hurt);
@@ -196,6 +240,8 @@ static void run_base(struct run *base, const char *backend, const uint8_t *scrip
 							     .on_log = keep_log,
 							     .on_end = keep_state});
 	had_log = told.has_log;
+	had_pause = strstr(told.text, "accept-pause");
+	was_told = is_any_told();
 	check_base(base);
 }
 

@@ -51,6 +51,8 @@ void play_run(struct play *p)
 	int turns = 0;
 
 	deliver(p);
+	/* That we come again and again is not the server's doing. */
+	sim_progress(k);
 	k->is_idle = false;
 	while (!p->is_over && !k->is_idle) {
 		turn(p);

@@ -158,6 +158,21 @@ static struct sb_sys *kernel_for(struct run *r, const struct server_ask *ask)
 	return k;
 }
 
+static uint32_t endpoints(const struct sb_sys *k)
+{
+	return sim_count(k, SIM_LISTENER) + sim_count(k, SIM_DGRAM);
+}
+
+/* Nothing but conns=N, and being told to stop, ends a listener. */
+static void check_listeners(const struct run *r, const struct fuzz_config *f, uint32_t before)
+{
+	for (size_t i = 0; i < f->c.listens_n; i++)
+		if (strstr(f->listens[i], "conns="))
+			return;
+	if (endpoints(r->k) != before)
+		sb_found("%s: %u of %u listeners are left", r->backend, endpoints(r->k), before);
+}
+
 static void probe(struct play *p)
 {
 	struct run *r = p->r;
@@ -177,6 +192,7 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	struct play p = {.r = r};
 	struct sbs_event e;
 	struct arena *a;
+	uint32_t before;
 	bool is_open;
 
 	r->backend = ask->name ? ask->name : ask->backend;
@@ -195,12 +211,15 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	r->k = kernel_for(r, ask);
 	sb_tell("---- %s, config %c", r->backend, config.letter);
 	is_open = open_server(r, &config, a);
+	before = endpoints(r->k);
 	while (is_open && sbs_next(ask->script, n, &at, &e))
 		play_event(&p, &e);
 	play_end(&p);
 	oracle_end(r);
-	if (!r->has_stopped)
+	if (!r->has_stopped) {
+		check_listeners(r, &config, before);
 		probe(&p);
+	}
 	close_server(&p);
 	if (ask->on_end)
 		ask->on_end(r);

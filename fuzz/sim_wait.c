@@ -112,7 +112,8 @@ static int begin(struct sb_sys *k, const void *site)
 	k->waits++;
 	if (++k->idle_waits > SIM_IDLE_WAITS)
 		sb_found("kernel: a busy loop: the server waits again and again, and does nothing");
-	arrive(k);
+	if (r == 0)
+		arrive(k);
 	return r;
 }
 
