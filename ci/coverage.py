@@ -54,15 +54,26 @@ def read_branches(path, wanted):
     return files
 
 
+class Row:
+    """A row of the list: where it stands, the file, the source line, how many more lines it is about, the reason."""
+
+    def __init__(self, at, m):
+        self.at, self.file, self.text, self.more, self.reason = at, m[1], m[2], int(m[3] or 0), ''
+        self.is_used = False
+
+    def covers(self, lines, i):
+        """Whether it is about line i of the file."""
+        return any(lines[k - 1].strip() == self.text for k in range(max(1, i - self.more), i + 1))
+
+
 def read_explained():
-    """[[number of the row's line, file, source line, reason]]"""
     rows = []
     for i, line in enumerate(EXPLAINED.read_text().splitlines() if EXPLAINED.exists() else [], 1):
-        m = re.match(r'(src/\S+\.[ch]): (\S.*)$', line)
+        m = re.match(r'(src/\S+\.[ch]): (\S.*?)(?: \+(\d))?$', line)
         if m:
-            rows.append([i, m[1], m[2].strip(), ''])
+            rows.append(Row(i, m))
         elif line[:1].isspace() and line.strip() and rows:
-            rows[-1][3] += ' ' + line.strip()
+            rows[-1].reason += ' ' + line.strip()
         elif line.strip() and not line.startswith('#'):
             sys.exit(f'{EXPLAINED.name}:{i}: neither FILE: SOURCE LINE nor an indented reason')
     return rows
@@ -146,29 +157,31 @@ def figures(report):
 
 
 def explain(report):
-    """Prints what is not reached; returns how many rows are out of date."""
-    rows = read_explained()
-    used, silent = set(), []
+    """Prints what is not reached; returns how many rows of the list are wrong."""
+    rows, silent = read_explained(), []
     for name, line, what in report.unreached():
-        text = report.source(name, line)
-        row = next((r for r in rows if r[1] == name and r[2] == text), None)
+        row = next((r for r in rows if r.file == name and r.covers(report.text[name], line)), None)
         if row:
-            used.add(row[0])
+            row.is_used = True
         else:
             silent.append(f'{name}:{line}: {what}')
-    if used:
-        print(f'\nnot reached, and why ({EXPLAINED.relative_to(ROOT)}):')
-    for i, name, text, reason in rows:
-        if i in used:
-            print(f'  {name}: {text}\n     {reason}')
+    where = EXPLAINED.relative_to(ROOT)
+    if rows:
+        print(f'\nnot reached, and why ({where}):')
+    for row in rows:
+        if row.is_used:
+            print(f'  {row.file}: {row.text}\n      {row.reason.strip()}')
     if silent:
         print(f'\nnot reached, and no reason is given: {len(silent)}')
         print('\n'.join('  ' + s for s in silent))
-    stale = [r for r in rows if r[0] not in used]
-    for i, name, text, _ in stale:
-        why = 'is reached now' if text in map(str.strip, report.text.get(name, [])) else 'is no line of the file'
-        print(f'{EXPLAINED.relative_to(ROOT)}:{i}: "{text}" {why}: remove the row')
-    return len(stale) + sum(not r[3] for r in rows)
+    for row in rows:
+        if not row.is_used:
+            is_there = row.text in map(str.strip, report.text.get(row.file, []))
+            print(f'{where}:{row.at}: "{row.text}" {"is reached now" if is_there else "is no line of the file"}: '
+                  'remove the row')
+        elif not row.reason:
+            print(f'{where}:{row.at}: say why')
+    return sum(not (row.is_used and row.reason) for row in rows)
 
 
 def main(args):
