@@ -49,8 +49,8 @@ choose_inputs() { # TARGET
 		if is_framing "$1"; then
 			max_len=64
 			# The mode byte, and then the stream over and over.
-			{ head -c 1 "$seed" && while tail -c +2 "$seed" && [ -s "$seed" ]; do echo; done 2>/dev/null; } |
-				head -c 64 >"$folder/$(basename "$seed")"
+			{ cat "$seed" && for _ in {1..64}; do tail -c +2 "$seed" && echo; done; } 2>/dev/null |
+				head -c 64 >"$folder/${seed##*/}"
 		elif [[ $1 == server || $1 == empty ]]; then
 			max_len=200
 			[ "$(stat -c %s "$seed")" -gt 200 ] || cp "$seed" "$folder/"
@@ -67,7 +67,7 @@ time_of() { # COMMAND...
 	awk '{ printf "%d\n", 1000 * ($1 + $2) }' <<<"$t"
 }
 
-# rate COUNT COMMAND -- NOTHING: executions a second; NOTHING is what the same program takes to do none.
+# Executions a second; NOTHING is what the same program takes to do none.
 rate() { # COUNT MILLISECONDS NOTHING
 	echo $(($1 * 1000 / ($2 > $3 ? $2 - $3 : 1)))
 }
@@ -93,7 +93,8 @@ measure() { # TARGET
 }
 
 median() { # TARGET COLUMN
-	awk -v t="$1" -v c="$2" '$1 == t { print $c }' "$results" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+	awk -v t="$1" -v c="$2" '$1 == t { print $c }' "$results" | sort -n |
+		awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
 report() {
@@ -124,8 +125,8 @@ for name in empty "${targets[@]}"; do
 	choose_inputs "$name"
 	max_lens[$name]=$max_len
 done
-echo "$(uname -sr), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), load $(cut -d ' ' -f 1 /proc/loadavg);" \
-	"$rounds rounds of $runs executions"
+echo "$(uname -sr), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)," \
+	"load $(cut -d ' ' -f 1 /proc/loadavg); $rounds rounds of $runs executions"
 for ((round = 0; round < rounds; round++)); do
 	for name in empty "${targets[@]}"; do
 		[ -z "$fuzz_interrupted" ] || exit 130

@@ -20,7 +20,8 @@ count() { # NAME COMMAND...
 mapfile -t targets < <(ci/fuzz.sh | cut -d ' ' -f 1)
 for target in "${targets[@]}"; do
 	for arguments in '' -use_value_profile=1 -len_control=0; do
-		count "$target, libFuzzer $arguments" env "SB_FUZZ_ARGS=-verbosity=0 $arguments" ci/fuzz.sh "$target" "$third"
+		count "$target, libFuzzer $arguments" \
+			env "SB_FUZZ_ARGS=-verbosity=0 $arguments" ci/fuzz.sh "$target" "$third"
 	done
 	count "$target, AFL++" ci/fuzz.sh --engine afl "$target" "$third"
 done
