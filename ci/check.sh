@@ -3,7 +3,7 @@
 #
 # Everything that must hold before a change goes in: ci/check.sh [--full]
 # Installs what is missing (Debian 12), lints, builds with sanitizers, runs every test, and builds what users get.
-# --full adds the long parts: formatting, clang-tidy, the memory sanitizer, and long live tests.
+# --full adds the long parts: formatting, clang-tidy, the memory sanitizer, fuzzing, and long live tests.
 # A step that fails does not stop those that do not need it. The last line is: N passed, N failed, N skipped.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -22,7 +22,7 @@ esac
 
 packages=(git gcc libc6-dev make cmake clang-19 llvm-19 libclang-rt-19-dev libcmocka-dev pkgconf python3 python3-pytest
 	python3-hypothesis netcat-openbsd ncat socat strace iproute2)
-full_packages=(clang-tidy-19 clang-format-19)
+full_packages=(clang-tidy-19 clang-format-19 afl++ clang-14 zip binutils g++)
 
 python=/usr/bin/python3
 jobs=$(nproc)
@@ -177,6 +177,21 @@ static_analysis() {
 		xargs -0 -n 4 -P "$jobs" clang-tidy-19 -p build/asan --quiet --warnings-as-errors='*'
 }
 
+# A step that says itself what it came to, in its last line: N passed, N failed.
+counted() { # NAME COMMAND...
+	local p f
+	begin "$1"
+	shift
+	"$@" >"$work/log" 2>&1
+	local status=$?
+	cat "$work/log"
+	p=$(sed -n '$s/^\([0-9]*\) passed, [0-9]* failed$/\1/p' "$work/log")
+	f=$(sed -n '$s/^[0-9]* passed, \([0-9]*\) failed$/\1/p' "$work/log")
+	[ $status = 0 ] || [ "${f:-0}" != 0 ] || f=1
+	[ "${f:-1}" = 0 ] || echo "FAILED: $step"
+	count "${p:-0}" "${f:-1}" 0
+}
+
 # Where addresses are more random than a sanitizer can bear, it dies at start, now and then (clang 17 and older).
 randomness() {
 	local bits
@@ -220,6 +235,8 @@ if [ -n "$full" ]; then
 	one 'clang-tidy' static_analysis
 	one 'build msan' build msan
 	unit_tests 'unit tests, msan' build/msan
+	counted 'fuzz, short' ci/fuzz_short.sh
+	counted 'OSS-Fuzz contract' ci/ossfuzz_local.sh
 fi
 
 printf '\n== summary, %d s\n' $SECONDS

@@ -120,7 +120,8 @@ fuzz_finds() {
 		else
 			smallest[$kind]=$file more[$kind]=0
 		fi
-	done < <(find "$@" -maxdepth 1 -type f ! -name 'slow-unit-*' -printf '%s %p\n' 2>/dev/null | sort -n | cut -d ' ' -f 2-)
+	done < <(find "$@" -maxdepth 1 -type f ! -name 'slow-unit-*' -printf '%s %p\n' 2>/dev/null |
+		sort -n | cut -d ' ' -f 2-) # a slow unit is below the limit
 	for kind in "${!smallest[@]}"; do
 		fuzz_report "$target" "${smallest[$kind]}" "$log" "${more[$kind]}"
 	done
@@ -163,8 +164,8 @@ fuzz_afl_value() { # FOLDER INSTANCE KEY
 fuzz_afl_progress() { # FOLDER SECOND
 	local name line="$2 s"
 	for name in clang cmplog; do
-		line+=$(tail -n 1 "$1/$name/plot_data" 2>/dev/null |
-			awk -F ', *' -v n=$name '/^[0-9]/ { printf " | %s: %d runs, %d inputs, %d edges", n, $12, $4, $13 }')
+		line+=$(tail -n 1 "$1/$name/plot_data" 2>/dev/null | awk -F ', *' -v n=$name \
+			'/^[0-9]/ { printf " | %s: %d runs, %d inputs, %d edges", n, $12, $4, $13 }')
 	done
 	echo "$line"
 }
@@ -172,7 +173,8 @@ fuzz_afl_progress() { # FOLDER SECOND
 # Two instances that share a folder, until the time is up or there is a find. The first has clang's own coverage and
 # the sanitizers; the second has AFL++'s plugin, which sees what is compared with what, and no sanitizers.
 fuzz_afl_run() { # FOLDER TARGET SECONDS
-	local dict pids=() since=$SECONDS run=(env -u ASAN_OPTIONS -u UBSAN_OPTIONS "${fuzz_afl_environment[@]}" afl-fuzz)
+	local dict pids=() since=$SECONDS
+	local run=(env -u ASAN_OPTIONS -u UBSAN_OPTIONS "${fuzz_afl_environment[@]}" afl-fuzz)
 	dict=$(fuzz_dict "$2")
 	run+=(-i "$1/in" -o "$1" -V "$3" -t 10000 -m none -G "$fuzz_max_len" ${dict:+-x "$dict"})
 	"${run[@]}" -S clang "build/afl/fuzz_$2" >"$1/clang.log" 2>&1 </dev/null &

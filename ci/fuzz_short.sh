@@ -21,38 +21,38 @@ runs_of() { # TARGET
 	esac
 }
 
-# What came of a target, for the summary: its log says what the rest is.
+# The line of one target, in a folder of its own, so that as many run at once as there are processors.
 short() { # TARGET
-	local log=$fuzz_room/out status
-	local runs
+	local log status runs
 	runs=$(runs_of "$1")
-	rm -rf "$fuzz_room/corpus"
-	fuzz_libfuzzer "$1" "$fuzz_room/corpus" -seed=1 -runs="$runs" -max_total_time=$seconds_max -reload=0 >"$log" 2>&1
+	fuzz_room=$fuzz_room/$1
+	log=$fuzz_room/out
+	mkdir -p "$fuzz_room"
+	fuzz_libfuzzer "$1" "$fuzz_room/corpus" -seed=1 -runs="$runs" -max_total_time=$seconds_max \
+		-reload=0 >"$log" 2>&1
 	status=$?
-	if [ $status = 0 ]; then
+	if [ $status = 0 ] && grep -aq '^#[0-9]*.DONE' "$log"; then
 		sed -n "s/^#\([0-9]*\)\tDONE *\(cov: [0-9]*\).*/$(printf %-12s "$1") \1 inputs, \2/p" "$log"
-		grep -aq '^#[0-9]*.DONE' "$log" && return 0
-		status=2
+		return 0
 	fi
 	tail -n 40 "$log"
 	printf '%-12s FAILED\n' "$1"
-	return $status
+	return 1
 }
 
-afl() {
+afl() { # TARGET
 	local log=$fuzz_room/out
 	fuzz_make afl "fuzz_$1" && fuzz_make afl-cmplog "fuzz_$1" || return 2
-	fuzz_afl "$1" "$fuzz_room/corpus" $afl_seconds >"$log" 2>&1 && [ -z "$fuzz_interrupted" ] &&
+	fuzz_afl "$1" "$fuzz_room/corpus" $afl_seconds >"$log" 2>&1 &&
 		sed -n "s/^c[a-z]*: /$(printf %-12s "$1") AFL++ &/p" "$log" && return 0
 	tail -n 40 "$log"
 	printf '%-12s AFL++ FAILED\n' "$1"
 	return 1
 }
 
-# count COMMAND...
-count() {
-	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-	[ -z "$fuzz_interrupted" ] || exit 130
+# ended STATUS
+ended() {
+	if [ "$1" = 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
 passed=0 failed=0
@@ -61,9 +61,24 @@ fuzz_install "${fuzz_packages[@]}" "${fuzz_afl_packages[@]}" || exit 2
 targets=("$@")
 [ $# != 0 ] || mapfile -t targets < <(fuzz_targets | cut -f 1)
 fuzz_make fuzz "${targets[@]/#/fuzz_}" "${targets[@]/#/replay_}" || exit 2
+running=0
 for target in "${targets[@]}"; do
-	count short "$target"
+	(trap - EXIT && short "$target") &
+	running=$((running + 1))
+	[ $running -ge "$(nproc)" ] || continue
+	wait -n
+	ended $?
+	running=$((running - 1))
 done
-[ $# != 0 ] || count afl $afl_target
+while [ $running != 0 ]; do
+	wait -n
+	ended $?
+	running=$((running - 1))
+done
+if [ $# = 0 ] && [ -z "$fuzz_interrupted" ]; then
+	afl $afl_target
+	ended $?
+fi
 echo "$passed passed, $failed failed"
+[ -z "$fuzz_interrupted" ] || exit 130
 [ $failed = 0 ]

@@ -8,12 +8,22 @@
 
 /* ---- the buffer that is lent ---- */
 
-__attribute__((weak)) void __asan_poison_memory_region(void const volatile *p, size_t n);
-__attribute__((weak)) void __asan_unpoison_memory_region(void const volatile *p, size_t n);
+/* Poison is AddressSanitizer's. This file itself may be built without, so the build says whether it is there; a call
+ * that is never made would make OSS-Fuzz refuse the other builds. */
+#ifdef SB_FUZZ_ASAN
+#include <sanitizer/asan_interface.h>
+enum { CAN_POISON = 1 };
+#define poison(p, n) __asan_poison_memory_region(p, n)
+#define unpoison(p, n) __asan_unpoison_memory_region(p, n)
+#else
+enum { CAN_POISON = 0 };
+#define poison(p, n) ((void)(p), (void)(n))
+#define unpoison(p, n) ((void)(p), (void)(n))
+#endif
 
 static bool is_lent(const struct sb_sys *k, const uint8_t *p)
 {
-	return __asan_poison_memory_region && k->lent && p >= k->lent && p < k->lent + k->lent_n;
+	return CAN_POISON && k->lent && p >= k->lent && p < k->lent + k->lent_n;
 }
 
 void sim_lend(struct sb_sys *k, uint8_t *p, size_t n)
@@ -22,19 +32,19 @@ void sim_lend(struct sb_sys *k, uint8_t *p, size_t n)
 		return;
 	if (n > (size_t)(k->lent + k->lent_n - p))
 		sb_found("kernel: a receive of %zu bytes, behind the end of the receive buffer", n);
-	__asan_unpoison_memory_region(k->lent, k->lent_n);
+	unpoison(k->lent, k->lent_n);
 }
 
 void sim_lent(struct sb_sys *k, uint8_t *p, size_t n)
 {
 	if (is_lent(k, p))
-		__asan_poison_memory_region(p + n, (size_t)(k->lent + k->lent_n - p) - n);
+		poison(p + n, (size_t)(k->lent + k->lent_n - p) - n);
 }
 
 void sim_take_back(struct sb_sys *k)
 {
-	if (k->lent && __asan_poison_memory_region)
-		__asan_poison_memory_region(k->lent, k->lent_n);
+	if (k->lent)
+		poison(k->lent, k->lent_n);
 }
 
 /* ---- streams ---- */

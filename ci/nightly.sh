@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# The long fuzzing, with inputs that nobody has seen: ci/nightly.sh [SECONDS]
+# Each target by libFuzzer for SECONDS (600), by turns as ci/fuzz.sh does it, with value profiles, and with inputs as
+# long as they may be from the start; then by AFL++ for a third of that; then all planted bugs. Finds are printed in
+# base64 as well, as nothing else may be left of the machine. The last line is: N passed, N failed.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+third=$((${1:-600} / 3))
+passed=0 failed=0
+
+count() { # NAME COMMAND...
+	local name=$1
+	shift
+	printf '\n== %s\n' "$name"
+	if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)) && echo "FAILED: $name"; fi
+}
+
+mapfile -t targets < <(ci/fuzz.sh | cut -d ' ' -f 1)
+for target in "${targets[@]}"; do
+	for arguments in '' -use_value_profile=1 -len_control=0; do
+		count "$target, libFuzzer $arguments" \
+			env "SB_FUZZ_ARGS=-verbosity=0 $arguments" ci/fuzz.sh "$target" "$third"
+	done
+	count "$target, AFL++" ci/fuzz.sh --engine afl "$target" "$third"
+done
+[ ! -x ci/mutants.sh ] || count 'planted bugs' ci/mutants.sh
+
+for file in build/fuzz/*/finds/h_*; do
+	[ -f "$file" ] || continue
+	printf '\n%s: echo %s | base64 -d\n' "$file" "$(base64 -w 0 "$file")"
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
