@@ -3,6 +3,8 @@
 #include "found.h"
 #include "oracle.h"
 
+#include <errno.h>
+
 #define BURST (2 * SB_S)
 
 /* No host's address: nobody's, or many hosts'. */
@@ -176,7 +178,7 @@ void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d)
 
 static void note_reply(struct run *r, struct sb_slice bytes, int res)
 {
-	bool is_full = res == -11 || res == -105 || res == -12;
+	bool is_full = res == -EAGAIN || res == -ENOBUFS || res == -ENOMEM;
 
 	r->asked.got++;
 	if (r->asked.is_failed || r->asked.got > r->asked.want)

@@ -78,7 +78,12 @@ static void open_server(struct run *r, struct fuzz_config *f, struct arena *a)
 {
 	struct sb_server_env env = {.sys = r->k};
 	struct sb_fault fault = {0};
-	int err = sb_server_open(&r->srv, a->mem, a->size, &f->c, &env, &fault);
+	int err;
+
+	r->k->user = r;
+	r->k->on_log = oracle_on_first_log;
+	r->first_lines_n = 0;
+	err = sb_server_open(&r->srv, a->mem, a->size, &f->c, &env, &fault);
 
 	if (err < 0)
 		sb_found("%s: config %c: %s", r->backend, f->letter, fault.text);
@@ -92,7 +97,6 @@ static void open_server(struct run *r, struct fuzz_config *f, struct arena *a)
 	}
 	r->k->lent = r->srv->io.buf;
 	r->k->lent_n = SB_IO_HEADROOM + SB_IO_BUF_SIZE;
-	r->k->user = r;
 	r->k->on_recv = oracle_on_recv;
 	r->k->on_close = oracle_on_close;
 	r->k->on_reply = oracle_on_reply;
@@ -105,15 +109,17 @@ static void open_server(struct run *r, struct fuzz_config *f, struct arena *a)
 	oracle_open(r, &f->c);
 }
 
-/* Stops in order, and then nothing at all is open. */
-static void close_server(struct play *p)
+/* Stops in order, or is ended in the middle; then nothing at all is open. */
+static void close_server(struct play *p, bool is_sudden)
 {
 	struct run *r = p->r;
 	int turns = 0;
 
-	if (!p->is_over)
+	if (is_sudden && !p->is_over)
+		play_last(p);
+	else if (!p->is_over)
 		play_stop(p);
-	while (!p->is_over && sb_server_step(r->srv, -1) > 0)
+	while (!is_sudden && !p->is_over && sb_server_step(r->srv, -1) > 0)
 		if (++turns > 100)
 			sb_found("%s: told to stop, and does not", r->backend);
 	/* What is left now is closed at once. */
@@ -161,7 +167,7 @@ static void run(struct run *r, unsigned which, const char *backend, const uint8_
 		oracle_end(r);
 		oracle_leaks(r);
 	}
-	close_server(&p);
+	close_server(&p, n % 2);
 	unlend(r->k);
 	clean(a, r->srv);
 }

@@ -106,7 +106,6 @@ static int begin(struct sb_sys *k)
 	int r = sim_fault(k, SIM_CALL_WAIT);
 
 	sim_take_back(k);
-	k->is_shedding = false;
 	if (k->on_wait)
 		k->on_wait(k);
 	k->waits++;

@@ -4,7 +4,8 @@
  * on it, and a script plays the peers, the clock and what goes wrong. Nothing happens by itself: peers act between two
  * turns of the server, time passes only while it waits.
  *
- *   sys_sim.c    descriptors, listeners, options, the log, the rest
+ *   sys_sim.c    descriptors, listeners, the log, the rest
+ *   sim_opts.c   socket options
  *   sim_bytes.c  recv, send and datagrams
  *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
  *   sim_peer.c   the peers' side, which a target plays
@@ -149,9 +150,10 @@ struct sb_sys {
 	uint32_t sweep_nth;       /* with which of its errnos */
 	enum sim_call sweep_hit;  /* SIM_CALLS until then */
 	bool is_log_full, is_log_broken;
-	bool is_shedding; /* the spare descriptor was closed in this turn */
-	bool is_file;     /* the unix socket's file is there */
-	bool is_log_cut;  /* the last write ended inside a line */
+	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
+	uint64_t spare_at; /* when it was last asked for */
+	bool is_file;      /* the unix socket's file is there */
+	bool is_log_cut;   /* the last write ended inside a line */
 	uint64_t log_bytes;
 	uint16_t next_port;
 	uint64_t random;
