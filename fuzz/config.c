@@ -21,8 +21,8 @@ static const struct {
 #undef SB_CONFIG
 };
 
-/* What every row gets unless it says otherwise: as little memory as will do for a run, and little to say. */
-static const char *const always[] = {"max-conns=24", "max-held=1M", "log-level=warning"};
+/* What every row gets unless it says otherwise: as little memory as will do for a run. */
+static const char *const always[] = {"max-conns=24", "max-held=1M", "log-level=info"};
 
 static const struct {
 	uint8_t letter;
@@ -64,11 +64,12 @@ static size_t split(struct fuzz_config *f, const char *text, char by, const char
 	return n;
 }
 
+/* An option again takes the place of the first, but allow=, which there may be several of. */
 void fuzz_config_set(struct fuzz_config *f, const char *option)
 {
 	size_t name = strcspn(option, "=") + 1;
 
-	for (size_t i = 0; i < f->c.options_n; i++)
+	for (size_t i = 0; i < f->c.options_n && strncmp(option, "allow=", name) != 0; i++)
 		if (strncmp(f->options[i], option, name) == 0) {
 			f->options[i] = option;
 			return;

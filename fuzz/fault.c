@@ -159,6 +159,15 @@ static void check_ends(const struct run *base, const struct run *hurt, int err)
 	}
 }
 
+/* What one connection leaves free, or leaves later, is another's. */
+static bool has_places(const struct run *base)
+{
+	for (uint32_t i = 0; i < base->doors; i++)
+		if (base->model[i].conns != UINT64_MAX)
+			return true;
+	return base->is_alone;
+}
+
 /* Connections that come later may find another state of a limit that is everybody's. */
 static bool is_comparable(const struct run *base, const struct run *hurt, enum sim_call call, int err)
 {
@@ -171,6 +180,10 @@ static bool is_comparable(const struct run *base, const struct run *hurt, enum s
 	case SIM_CALL_SOCKET: /* and a listener less */
 	case SIM_CALL_BIND:
 		return false;
+	case SIM_CALL_RECV:
+	case SIM_CALL_SEND:
+	case SIM_CALL_EPOLL_ADD:
+		return !has_places(base);
 	default:
 		return !base->has_lacked_memory;
 	}

@@ -37,7 +37,7 @@ static uint32_t draw(struct draft *d, uint32_t below)
 
 static const uint8_t config_letters[] = {
 #define SB_CONFIG(letter, listens, options, flags) letter,
-#include "configs.def"
+#include "script/configs.def"
 #undef SB_CONFIG
 };
 

@@ -87,6 +87,7 @@ void model_read(struct model *m, const char *listen)
 	m->is_tcp = strncmp(listen, "tcp:", 4) == 0;
 	m->is_udp = strncmp(listen, "udp:", 4) == 0;
 	m->is_unix = strncmp(listen, "unix:", 5) == 0;
+	m->is_loopback = !strstr(listen, "0.0.0.0");
 	m->conns = UINT64_MAX;
 	m->backlog = 511;
 	m->nodelay = m->is_tcp;

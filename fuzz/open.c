@@ -338,7 +338,7 @@ static int start(uint8_t *mem, size_t size)
 	}
 	if (kernel->fds)
 		sb_found("%u descriptors are open after the end (%s)", kernel->fds, sb_errname(r));
-	if (kernel->file == SIM_FILE_OURS && !has_failed(-EACCES))
+	if (kernel->files_n > 0 && !has_failed(-EACCES))
 		sb_found("the file of a socket is left after the end (%s)", sb_errname(r));
 	return r;
 }

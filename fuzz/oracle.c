@@ -155,6 +155,8 @@ void oracle_turn(struct run *r)
 		if (conn && !r->peer[i].is_served)
 			sb_found("%s: connection %u: is served, and must be refused: %s", r->backend, i,
 				 r->peer[i].refusal ? r->peer[i].refusal : "shed");
+		if (conn && r->model[r->peer[i].listener].quickack >= 0 && !r->peer[i].has_option)
+			sb_found("%s: connection %u: an option of its line is not set on it", r->backend, i);
 		if (conn)
 			oracle_reason(r, c, &conn->session);
 		else if (c->fd >= 0)
@@ -165,6 +167,7 @@ void oracle_turn(struct run *r)
 void oracle_wait(struct run *r)
 {
 	dgram_settle(r);
+	door_settle(r);
 }
 
 /* ---- the end of a connection ---- */
@@ -301,8 +304,17 @@ static void check_held(const struct run *r, const struct sim_conn *c, const stru
 			 size);
 }
 
+/* After the second stop nobody is left, and after the first nobody comes. */
+static void check_stopped(const struct run *r)
+{
+	if (r->stops > 1 && sim_count(r->k, SIM_STREAM))
+		sb_found("%s: %u connections are left open after the second stop", r->backend,
+			 sim_count(r->k, SIM_STREAM));
+}
+
 void oracle_rest(struct run *r)
 {
+	check_stopped(r);
 	for (uint32_t i = 0; i < r->k->dgrams; i++)
 		if (r->k->fd[(uint32_t)r->k->dgram[i].fd % SIM_FDS].fd == r->k->dgram[i].fd &&
 		    r->k->fd[(uint32_t)r->k->dgram[i].fd % SIM_FDS].type == SIM_DGRAM)

@@ -35,7 +35,7 @@ struct model {
 	const struct ref_codec *ref;
 	struct ref_args args;
 	uint32_t recv_max;
-	bool is_chargen, is_endless, is_rst, is_abrupt, is_tcp, is_udp, is_unix;
+	bool is_chargen, is_endless, is_rst, is_abrupt, is_tcp, is_udp, is_unix, is_loopback;
 	uint64_t stop_ns, stop_at; /* stopread= */
 	uint64_t conns;            /* conns=, UINT64_MAX for no end */
 	int backlog, nodelay, quickack, rcvbuf;
@@ -55,7 +55,7 @@ struct peer {
 	/* When: the last byte either way; what is waited for began; its service ended. mark: sent before what is being
 	 * sent began. read_from: the end of stopread's pause. */
 	uint64_t active, since, finished, mark, read_from;
-	bool is_pause_over, is_shed, is_logged;
+	bool is_pause_over, is_shed, has_option;
 	uint32_t in_before, held_most; /* received before the last recv; the most that was held at a rest */
 	const char *refusal;           /* why it must be refused, NULL if it must not */
 	uint32_t id;                   /* as the log calls it */
@@ -65,10 +65,12 @@ struct peer {
 struct door {
 	int fd;
 	uint64_t served, paused_until;
+	int pause_err;
+	uint32_t shed;
 	uint16_t port;
 };
 
-enum { RUN_SOURCES = 16, RUN_LOGS = 512, RUN_LOG_TEXT = 48 * 1024, RUN_LOG_KINDS = 32 };
+enum { RUN_SOURCES = 24, RUN_LOGS = 512, RUN_LOG_TEXT = 48 * 1024, RUN_LOG_KINDS = 32 };
 
 /* Lines that have to come, a list for each kind of event. */
 struct log_due {
@@ -93,7 +95,7 @@ struct log_model {
 
 /* One run of the server with one backend. */
 struct run {
-	const char *backend;
+	const char *backend, *io; /* for what is said; as io= takes it */
 	struct sb_sys *k;
 	struct sb_server *srv;
 	struct model model[SB_LISTENERS_MAX];
@@ -116,9 +118,11 @@ struct run {
 	} asked;           /* the datagram that is being answered */
 	uint32_t stops;    /* how often it was told to stop */
 	bool stop_at_wait; /* it will be when it waits next */
-	bool is_strict, is_alone, has_stopped, has_lacked_memory, has_gone_wrong;
+	bool is_strict, has_more_allowed, is_alone, has_stopped, has_lacked_memory, has_gone_wrong;
 	struct log_model log;
 	void (*on_log)(struct sb_sys *k, struct sb_slice some); /* who else wants it, or NULL */
+	char first_lines[8192]; /* of the log, written before there is anything to compare with */
+	size_t first_lines_n;
 };
 
 /* Reads the model of a listener's text, "tcp://127.0.0.1:0,ECHO frame=line". */
@@ -139,6 +143,8 @@ void oracle_on_close(struct sb_sys *k, struct sim_conn *c);
 void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to, struct sb_slice bytes,
 		     int r);
 
+/* While it is being opened. */
+void oracle_on_first_log(struct sb_sys *k, struct sb_slice some);
 /* The server has been opened for this config. */
 void oracle_open(struct run *r, const struct sb_config *config);
 /* The server begins to wait: whatever it was asked is answered. */
@@ -173,6 +179,7 @@ void time_on_accept(struct run *r, struct sim_conn *c);
 void time_check_rest(const struct run *r, const struct sim_conn *c);
 void time_check_close(const struct run *r, const struct sim_conn *c, const struct sb_session *s);
 
+void door_settle(struct run *r);
 void door_check_rest(const struct run *r);
 void dgram_settle(struct run *r);
 

@@ -5,6 +5,8 @@
 #include "found.h"
 #include "oracle.h"
 
+#include <errno.h>
+
 #define BURST (2 * SB_S)
 
 /* No host's address: nobody's, or many hosts'. */

@@ -10,6 +10,8 @@
 
 #define PAUSE (100 * SB_MS)
 
+enum { SHED_MAX = 16 };
+
 /* ---- what they are opened with ---- */
 
 /* An option's value, -1 when it was not set. */
@@ -73,12 +75,41 @@ static bool is_missing(const struct run *r, const struct sb_config *config, uint
 	       (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL);
 }
 
+/* What the first lines say: the profile, options that were asked for, and each listener. */
+static void expect_first_lines(struct run *r, uint32_t i)
+{
+	const struct model *m = &r->model[i];
+	const char *on = m->is_unix ? "unix:" : m->is_tcp ? "tcp://" : "udp://";
+	char address[80] = "/sim";
+	struct sb_text t = sb_text_in(address, sizeof(address));
+
+	if (!m->is_unix) {
+		sb_text_addr(&t, &r->k->fd[(uint32_t)r->door[i].fd % SIM_FDS].addr);
+		sb_text_end(&t);
+	}
+	if (m->rcvbuf >= 0)
+		log_expect(r, SB_LOG_OPTION, "listener=%u name=SO_RCVBUF asked=%d effective=%d", i + 1, m->rcvbuf,
+			   2 * m->rcvbuf);
+	if (m->is_tcp && strstr(m->line, "TCP_NODELAY"))
+		log_expect(r, SB_LOG_OPTION, "listener=%u name=TCP_NODELAY asked=%d effective=%d", i + 1, m->nodelay,
+			   m->nodelay);
+	log_expect(r, SB_LOG_LISTENING, "listener=%u on='%s%s %s'%s", i + 1, on, address, m->line,
+		   strstr(m->line, "random") ? " seed=7" : "");
+}
+
 void oracle_open(struct run *r, const struct sb_config *config)
 {
 	r->is_strict = false;
 	for (size_t i = 0; i < config->listens_n; i++)
 		r->is_strict = r->is_strict || strstr(config->listens[i], "0.0.0.0");
+	r->has_more_allowed = false;
+	for (size_t i = 0; i < config->options_n; i++)
+		r->has_more_allowed = r->has_more_allowed || strcmp(config->options[i], "allow=192.0.2.0/24") == 0;
 	read_limits(r->limit, config, r->is_strict);
+	log_open(r, config);
+	log_expect(r, SB_LOG_PROFILE, "name=%s io=%s max-conns=%llu%s", r->is_strict ? "strict" : "loopback",
+		   r->io, (unsigned long long)r->limit[SB_LIMIT_CONNS],
+		   r->is_strict ? " why='an address is not a loopback one: others can reach this server'" : "");
 	r->doors = 0;
 	for (uint32_t i = 0; i < r->srv->listeners_n; i++) {
 		int fd = r->srv->listeners[i].fd;
@@ -86,8 +117,13 @@ void oracle_open(struct run *r, const struct sb_config *config)
 
 		r->door[i] = (struct door){.fd = fd};
 		r->doors++;
-		if (is_missing(r, config, i))
+		if (is_missing(r, config, i)) {
+			log_expect(r, SB_LOG_UNLISTENED,
+				   "listener=%u on='%s://[::1]:7777,ECHO' "
+				   "why='this machine does not have the address' errno=%s",
+				   i + 1, r->model[i].is_udp ? "udp" : "tcp", sb_errname(r->k->fault_err));
 			continue;
+		}
 		if (fd < 0 || f->fd != fd || f->type != (r->model[i].is_udp ? SIM_DGRAM : SIM_LISTENER))
 			sb_found("%s: listener %u: does not listen", r->backend, i + 1);
 		r->door[i].port = f->addr.port;
@@ -96,7 +132,14 @@ void oracle_open(struct run *r, const struct sb_config *config)
 				 sb_server_port(r->srv, i), f->addr.port);
 		check_options(r, i, f);
 	}
-	log_open(r, config);
+	for (uint32_t i = 0; i < r->doors; i++)
+		if (!is_missing(r, config, i))
+			expect_first_lines(r, i);
+	oracle_on_log(r->k, sb_slice(r->first_lines, r->first_lines_n));
+	for (int i = 0; i < SB_LIMIT_COUNT; i++)
+		if (r->srv->opt.limits.v[i] != r->limit[i])
+			sb_found("%s: limit %s is %llu, not %llu", r->backend, sb_limit_rows[i].name,
+				 (unsigned long long)r->srv->opt.limits.v[i], (unsigned long long)r->limit[i]);
 }
 
 /* ---- who is let in ---- */
@@ -112,7 +155,8 @@ static const char *refusal_of(const struct run *r, const struct sim_conn *c)
 	uint32_t open = 0, same = 0;
 	uint64_t per_ip = r->limit[SB_LIMIT_CONNS_PER_IP];
 
-	if (r->is_strict && c->addr.ip[0] != 127 && c->addr.ip[0] != 10)
+	if (r->is_strict && !r->model[r->peer[oracle_number(r, c)].listener].is_loopback && c->addr.ip[0] != 127 &&
+	    c->addr.ip[0] != 10 && !(r->has_more_allowed && c->addr.ip[0] == 192))
 		return "reason=not-allowed change=--allow";
 	for (uint32_t i = 0; i < r->k->conns; i++) {
 		const struct sim_conn *other = &r->k->conn[i];
@@ -142,6 +186,21 @@ static bool is_exhausted(int err)
 	return err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -ENOMEM;
 }
 
+/* "listener=1 errno=EMFILE ...", when it is known how many were shed. */
+void door_settle(struct run *r)
+{
+	for (uint32_t i = 0; i < r->doors; i++) {
+		struct door *d = &r->door[i];
+
+		if (!d->pause_err)
+			continue;
+		log_expect(r, SB_LOG_PAUSE, "listener=%u errno=%s why='%s' shed=%u for=100ms%s", i + 1,
+			   sb_errname(d->pause_err), sb_strerror(d->pause_err), d->shed,
+			   d->pause_err == -EMFILE ? " change='ulimit -n'" : "");
+		d->pause_err = 0;
+	}
+}
+
 static void count_error(struct run *r, struct door *d, uint32_t i, int res)
 {
 	if (res == -EAGAIN || res == -EINTR || r->k->is_shedding)
@@ -153,6 +212,8 @@ static void count_error(struct run *r, struct door *d, uint32_t i, int res)
 	}
 	r->count[SB_COUNT_ACCEPT_PAUSES]++;
 	d->paused_until = r->k->now + PAUSE;
+	d->pause_err = res;
+	d->shed = 0;
 }
 
 static void let_in(struct run *r, struct sim_conn *c, struct door *d, uint32_t i)
@@ -184,6 +245,13 @@ void oracle_on_accept(struct sb_sys *k, int fd, struct sim_conn *c, int res)
 	uint32_t i;
 	struct door *d = door_of(r, fd, &i);
 
+	if (!k->is_shedding)
+		door_settle(r);
+	else if ((d->pause_err != -EMFILE && d->pause_err != -ENFILE) || ++d->shed > SHED_MAX + (res < 0))
+		sb_found("%s: listener %u: sheds %u connections after %s", r->backend, i + 1, d->shed,
+			 sb_errname(d->pause_err));
+	if (res < 0 && d->shed)
+		d->shed--;
 	if (k->now < d->paused_until && !k->is_shedding)
 		sb_found("%s: listener %u: accepts too early: it is pausing", r->backend, i + 1);
 	if (d->served >= r->model[i].conns)
@@ -213,8 +281,31 @@ void oracle_on_unlisten(struct sb_sys *k, int fd)
 	log_expect(r, SB_LOG_UNLISTENED, "listener=%u", i + 1);
 }
 
+/* While nothing pauses the spare descriptor is there, or could not be had when it was last asked for in vain. */
+static void check_spare(const struct run *r)
+{
+	uint64_t resumed = 0;
+
+	for (uint32_t i = 0; i < r->doors; i++)
+		if (r->door[i].paused_until > resumed && r->door[i].fd >= 0)
+			resumed = r->door[i].paused_until;
+	if (sim_count(r->k, SIM_SPARE) == 0 && r->k->now >= resumed && r->k->spare_at < resumed && !r->stops)
+		sb_found("%s: accepting goes on, and there is no spare descriptor", r->backend);
+	if (r->k->is_shedding)
+		sb_found("%s: the spare descriptor is not taken again", r->backend);
+}
+
+/* A socket that epoll could not listen to is tried again a little later. */
+static uint64_t heard_from(const struct run *r, int fd)
+{
+	uint64_t deaf_at = r->k->fd[(uint32_t)fd % SIM_FDS].deaf_at;
+
+	return deaf_at ? deaf_at + PAUSE : 0;
+}
+
 void door_check_rest(const struct run *r)
 {
+	check_spare(r);
 	for (uint32_t i = 0; i < r->doors; i++) {
 		const struct door *d = &r->door[i];
 
@@ -223,7 +314,7 @@ void door_check_rest(const struct run *r)
 		if (r->stops || d->served >= r->model[i].conns)
 			sb_found("%s: listener %u: is still open, %s", r->backend, i + 1,
 				 r->stops ? "after a stop" : "though it has served all");
-		if (d->paused_until <= r->k->now && !r->model[i].is_udp &&
+		if (d->paused_until <= r->k->now && !r->model[i].is_udp && r->k->now >= heard_from(r, d->fd) &&
 		    sim_ready(r->k, &r->k->fd[(uint32_t)d->fd % SIM_FDS]))
 			sb_found("%s: listener %u: does not accept who waits", r->backend, i + 1);
 	}

@@ -31,6 +31,10 @@ static bool is_foreseen(uint32_t kind)
 	case SB_LOG_DROP:
 	case SB_LOG_ACCEPT:
 	case SB_LOG_UNLISTENED:
+	case SB_LOG_PAUSE:
+	case SB_LOG_LISTENING:
+	case SB_LOG_OPTION:
+	case SB_LOG_PROFILE:
 		return true;
 	default:
 		return false;
@@ -66,21 +70,35 @@ void log_open(struct run *r, const struct sb_config *config)
 
 /* ---- what has to come ---- */
 
-/* {"v":1,"t":0.000000,"event":"open","conn":1} of "conn=1": numbers as they are, the rest in quotes. */
-static size_t as_json(char *out, const char *head, const char *name, const char *text)
+/* Sentences are in quotes. */
+static size_t as_text(char *out, size_t room, const char *head, const char *name, const char *text)
 {
-	size_t n = (size_t)sprintf(out, "{\"v\":1,\"t\":%s,\"event\":\"%s\"", head, name);
+	size_t n = (size_t)snprintf(out, room, "%s %s %s", head, name, text);
+
+	for (char *at = out; *at; at++)
+		if (*at == '\'')
+			*at = '"';
+	return n;
+}
+
+/* {"v":1,"t":0.000000,"event":"open","conn":1} of "conn=1": numbers as they are, the rest in quotes. */
+static size_t as_json(char *out, size_t room, const char *head, const char *name, const char *text)
+{
+	size_t n = (size_t)snprintf(out, room, "{\"v\":1,\"t\":%s,\"event\":\"%s\"", head, name);
 
 	while (*text) {
-		size_t key = strcspn(text, "="), value = strcspn(text + key + 1, " ");
+		size_t key = strcspn(text, "=");
 		const char *v = text + key + 1;
-		bool is_number = strspn(v, "-0123456789") == value;
+		bool is_text = *v == '\'';
+		size_t value = strcspn(v + is_text, is_text ? "'" : " ");
+		const char *quote = !is_text && strspn(v, "-0123456789") == value ? "" : "\"";
 
-		n += (size_t)sprintf(out + n, ",\"%.*s\":%s%.*s%s", (int)key, text, is_number ? "" : "\"", (int)value,
-				     v, is_number ? "" : "\"");
-		text = v + value + (v[value] == ' ');
+		n += (size_t)snprintf(out + n, room - n, ",\"%.*s\":%s%.*s%s", (int)key, text, quote, (int)value,
+				      v + is_text, quote);
+		text = v + value + (is_text ? 2 : 0);
+		text += *text == ' ';
 	}
-	return n + (size_t)sprintf(out + n, "}");
+	return n + (size_t)snprintf(out + n, room - n, "}");
 }
 
 /* Whether so many of this kind were said in this second already. */
@@ -103,7 +121,7 @@ static bool is_suppressed(struct run *r, uint32_t kind)
 void log_expect(struct run *r, enum sb_log_event kind, const char *format, ...)
 {
 	struct log_model *l = &r->log;
-	char text[400], head[32], line[600];
+	char text[400], head[32], line[800];
 	uint64_t us = (r->k->now - l->began) / 1000;
 	bool is_asked = kind == SB_LOG_RECV && l->level < SB_LOG_DEBUG && strncmp(format, "conn", 4) == 0;
 	size_t n;
@@ -116,8 +134,7 @@ void log_expect(struct run *r, enum sb_log_event kind, const char *format, ...)
 	va_end(args);
 	snprintf(head, sizeof(head), "%llu.%06llu", (unsigned long long)(us / 1000000),
 		 (unsigned long long)(us % 1000000));
-	n = l->is_json ? as_json(line, head, kinds[kind].name, text)
-		       : (size_t)snprintf(line, sizeof(line), "%s %s %s", head, kinds[kind].name, text);
+	n = (l->is_json ? as_json : as_text)(line, sizeof(line), head, kinds[kind].name, text);
 	if (l->n == RUN_LOGS || l->text_n + n + 1 > RUN_LOG_TEXT) {
 		l->is_off = true;
 		return;
@@ -204,6 +221,16 @@ static void check_line(struct run *r, const char *line, size_t n)
 			 l->text + l->due[i].from, (int)n, line);
 }
 
+void oracle_on_first_log(struct sb_sys *k, struct sb_slice some)
+{
+	struct run *r = k->user;
+
+	if (some.n > sizeof(r->first_lines) - r->first_lines_n)
+		sb_found("log: no room for the first lines");
+	memcpy(r->first_lines + r->first_lines_n, some.p, some.n);
+	r->first_lines_n += some.n;
+}
+
 void oracle_on_log(struct sb_sys *k, struct sb_slice some)
 {
 	struct run *r = k->user;
@@ -211,6 +238,7 @@ void oracle_on_log(struct sb_sys *k, struct sb_slice some)
 
 	if (k->is_log_broken)
 		l->is_off = true;
+	door_settle(r);
 	/* A write may take only a part of a line. */
 	for (size_t i = 0; i < some.n && !l->is_off; i++) {
 		if (l->line_n == sizeof(l->line))
@@ -291,6 +319,9 @@ void oracle_over(struct run *r)
 		else
 			expect_count(r, name, value, r->dropped[i - SB_COUNTERS - (size_t)SB_WHY_COUNT]);
 	}
-	if (r->k->file == SIM_FILE_OURS && !r->k->is_file_stuck)
+	if (r->srv->timers.n || r->srv->conns.used)
+		sb_found("%s: %u timers and %u slots are left in use after the end", r->backend, r->srv->timers.n,
+			 r->srv->conns.used);
+	if (r->k->files_n > 0 && !r->k->is_file_stuck)
 		sb_found("%s: the file of its socket is left", r->backend);
 }

@@ -4,6 +4,8 @@
 #include "found.h"
 #include "oracle.h"
 
+#include <errno.h>
+
 #define RATE_GRACE (10 * SB_S)
 
 static const struct model *model_of(const struct run *r, const struct sim_conn *c)
@@ -49,6 +51,7 @@ void time_on_accept(struct run *r, struct sim_conn *c)
 	struct peer *p = &r->peer[oracle_number(r, c)];
 	const struct model *m = &r->model[p->listener];
 
+	p->has_option = false;
 	p->active = p->since = r->k->now;
 	p->read_from = m->stop_ns && m->stop_at == 0 ? r->k->now + m->stop_ns : SB_NEVER;
 }
@@ -83,6 +86,34 @@ static void on_put(struct run *r, struct sim_conn *c, struct peer *p, size_t wan
 		p->since = r->k->now;
 }
 
+/* recv= wants each recv to be said; an interrupted call, and one too early, is none. */
+static void log_io(struct run *r, const struct peer *p, enum sim_call call, long res)
+{
+	enum sb_log_event event = call == SIM_CALL_RECV ? SB_LOG_RECV : SB_LOG_SEND;
+	bool is_asked = call == SIM_CALL_RECV && strstr(r->model[p->listener].line, "recv=");
+
+	if ((r->log.level < SB_LOG_DEBUG && !is_asked) || res == -EAGAIN || res == -EINTR)
+		return;
+	if (res >= 0)
+		log_expect(r, event, "conn=%u bytes=%ld", p->id, res);
+	else
+		log_expect(r, event, "conn=%u errno=%s", p->id, sb_errname((int)res));
+}
+
+/* The one option of connections that a row of configs.def asks for. */
+static void log_option(struct run *r, struct peer *p, enum sim_call call, long res)
+{
+	int asked = r->model[p->listener].quickack;
+
+	p->has_option = p->has_option || call == SIM_CALL_GETOPT || res < 0;
+	if (res < 0)
+		log_expect(r, SB_LOG_OPTION, "listener=%u name=TCP_QUICKACK asked=%d errno=%s", p->listener + 1, asked,
+			   sb_errname((int)res));
+	else if (call == SIM_CALL_GETOPT)
+		log_expect(r, SB_LOG_OPTION, "listener=%u name=TCP_QUICKACK asked=%d effective=%d", p->listener + 1,
+			   asked, asked);
+}
+
 void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, size_t n, long res)
 {
 	struct run *r = k->user;
@@ -92,16 +123,10 @@ void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, si
 	if (call == SIM_CALL_SHUTDOWN && (m->is_rst || m->is_abrupt))
 		sb_found("%s: connection %u: sends a FIN, though its line says otherwise", r->backend,
 			 oracle_number(r, c));
-	if (call == SIM_CALL_RECV || call == SIM_CALL_SEND) {
-		enum sb_log_event event = call == SIM_CALL_RECV ? SB_LOG_RECV : SB_LOG_SEND;
-		bool is_asked = call == SIM_CALL_RECV && strstr(m->line, "recv=");
-		bool is_none = res == -11 || (call == SIM_CALL_RECV && res == -4);
-
-		if ((r->log.level >= SB_LOG_DEBUG || is_asked) && !is_none && res != -4 && res >= 0)
-			log_expect(r, event, "conn=%u bytes=%ld", p->id, res);
-		else if ((r->log.level >= SB_LOG_DEBUG || is_asked) && !is_none && res != -4)
-			log_expect(r, event, "conn=%u errno=%s", p->id, sb_errname((int)res));
-	}
+	if (call == SIM_CALL_SETOPT || call == SIM_CALL_GETOPT)
+		log_option(r, p, call, res);
+	else if (call == SIM_CALL_SEND || call == SIM_CALL_RECV)
+		log_io(r, p, call, res);
 	if (res <= 0)
 		return;
 	if (call == SIM_CALL_RECV)

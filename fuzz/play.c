@@ -84,13 +84,16 @@ static const struct {
 static uint16_t port_of(const struct play *p)
 {
 	static const uint16_t odd[] = {0, 53, 1023, 1024, 1900, 5353, 11211};
+	static const uint16_t rest[] = {2049, 3283, 3702, 5351, 5683, 10001, 27015, 27960, 37810, 1025};
 
 	if (!p->has_port)
 		return (uint16_t)(50000 + p->r->k->conns);
 	if (p->port < sizeof(odd) / sizeof(odd[0]))
 		return odd[p->port];
+	if (p->port >= 8 && p->port < 8 + sizeof(rest) / sizeof(rest[0]))
+		return rest[p->port - 8];
 	if (p->port == 7 && p->r->srv->own_ports_n > 0)
-		return p->r->srv->own_ports[0];
+		return p->r->srv->own_ports[p->r->srv->own_ports_n - 1];
 	return (uint16_t)(50000 + p->port % 8);
 }
 
@@ -103,7 +106,11 @@ static struct sb_addr address_of(const struct play *p, const struct sb_listener 
 	a.port = port_of(p);
 	if (a.family == SB_IPV4)
 		memcpy(a.ip, addresses[p->address % (sizeof(addresses) / sizeof(addresses[0]))].ip, 4);
-	else
+	/* Many of one kind: their places in a table collide. */
+	if (a.family == SB_IPV4 && p->address >= sizeof(addresses) / sizeof(addresses[0])) {
+		memcpy(a.ip, addresses[0].ip, 4);
+		a.ip[2] = (uint8_t)p->address;
+	} else
 		a.ip[15] = 1;
 	if (a.family == SB_IPV6 && p->address % 8)
 		a.ip[0] = (uint8_t)(0x20 + p->address % 8);
@@ -374,6 +381,14 @@ void play_end(struct play *p)
 	each(p, open_window);
 	play_run(p);
 	play_wait(p, 2 * SB_H);
+}
+
+void play_last(struct play *p)
+{
+	p->address = p->r->is_strict ? 2 : 0;
+	p->has_port = false;
+	open_slot(p);
+	play_run(p);
 }
 
 static const char *greeting(const struct model *m)

@@ -34,6 +34,8 @@ void play_wait(struct play *p, uint64_t ns);
 void play_end(struct play *p);
 /* The server is told to stop. */
 void play_stop(struct play *p);
+/* One more client, who stays. */
+void play_last(struct play *p);
 /* A client comes who has done nothing wrong, and must be served. */
 void play_probe(struct play *p);
 

@@ -20,6 +20,15 @@ static void on_log(struct sb_sys *k, struct sb_slice some)
 	oracle_on_log(k, some);
 }
 
+static void on_first_log(struct sb_sys *k, struct sb_slice some)
+{
+	const struct run *r = k->user;
+
+	if (r->on_log)
+		r->on_log(k, some);
+	oracle_on_first_log(k, some);
+}
+
 static void listen_to(const struct run *r)
 {
 	struct sb_sys *k = r->k;
@@ -40,7 +49,11 @@ static void listen_to(const struct run *r)
 static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struct sb_fault *fault)
 {
 	struct sb_server_env env = {.sys = r->k};
-	int err = sb_server_open(&r->srv, a->mem, a->size, &f->c, &env, fault);
+	int err;
+
+	r->k->on_log = on_first_log;
+	r->first_lines_n = 0;
+	err = sb_server_open(&r->srv, a->mem, a->size, &f->c, &env, fault);
 
 	if (err < 0)
 		return err;
@@ -76,7 +89,7 @@ static void check_refusal(const struct run *r, const struct fuzz_config *f, int 
 	if (k->fds)
 		sb_found("%s: config %c: could not be opened, and leaves %u descriptors", r->backend, f->letter,
 			 k->fds);
-	if (k->file == SIM_FILE_OURS && k->fault_err != sim_fault_at(SIM_CALL_UNLINK, 0))
+	if (k->files_n > 0 && k->fault_err != sim_fault_at(SIM_CALL_UNLINK, 0))
 		sb_found("%s: config %c: could not be opened, and leaves its file", r->backend, f->letter);
 }
 
@@ -117,15 +130,17 @@ static void prepare(struct sb_sys *k, const uint8_t *script, size_t n)
 
 /* ---- closing ---- */
 
-/* Stops in order, and then nothing at all is open. */
-static void close_server(struct play *p)
+/* Stops in order, or is ended in the middle; then nothing at all is open. */
+static void close_server(struct play *p, bool is_sudden)
 {
 	struct run *r = p->r;
 	int turns = 0;
 
-	if (!p->is_over)
+	if (is_sudden && !p->is_over)
+		play_last(p);
+	else if (!p->is_over)
 		play_stop(p);
-	while (!p->is_over && sb_server_step(r->srv, -1) > 0)
+	while (!is_sudden && !p->is_over && sb_server_step(r->srv, -1) > 0)
 		if (++turns > 100)
 			sb_found("%s: told to stop, and does not", r->backend);
 	/* What is left now is closed at once. */
@@ -153,7 +168,6 @@ static struct sb_sys *kernel_for(struct run *r, const struct server_ask *ask)
 	k->sweep_nth = ask->sweep_nth;
 	k->seen = ask->seen;
 	k->user = r;
-	k->on_log = ask->on_log;
 	prepare(k, ask->script, ask->n);
 	return k;
 }
@@ -196,6 +210,7 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	bool is_open;
 
 	r->backend = ask->name ? ask->name : ask->backend;
+	r->io = ask->backend;
 	r->on_log = ask->on_log;
 	r->has_stopped = r->has_lacked_memory = false;
 	r->stops = r->sources = r->ids = 0;
@@ -220,7 +235,7 @@ bool server_run(struct run *r, const struct server_ask *ask)
 		check_listeners(r, &config, before);
 		probe(&p);
 	}
-	close_server(&p);
+	close_server(&p, n % 2);
 	if (ask->on_end)
 		ask->on_end(r);
 	unlend(r->k);

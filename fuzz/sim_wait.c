@@ -106,7 +106,6 @@ static int begin(struct sb_sys *k, const void *site)
 	int r = sim_fault(k, SIM_CALL_WAIT, site);
 
 	sim_take_back(k);
-	k->is_shedding = false;
 	if (k->on_wait)
 		k->on_wait(k);
 	k->waits++;
@@ -211,8 +210,10 @@ int sb_sys_epoll_mod(struct sb_sys *k, int ep, int fd, uint32_t bits, uint64_t t
 	struct sim_fd *f = registered(k, ep, fd, true);
 	int r = sim_fault(k, SIM_CALL_EPOLL_MOD, SIM_SITE);
 
-	if (r < 0)
+	if (r < 0) {
+		f->deaf_at = k->now;
 		return r;
+	}
 	f->is_pending = true;
 	f->bits = bits;
 	f->token = token;

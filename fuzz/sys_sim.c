@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The simulated kernel: descriptors, listeners, options, the log, and the rest. Read sys_sim.h first. */
+ * The simulated kernel: descriptors, listeners, the log, and the rest. Read sys_sim.h first. */
 #include "sys_sim.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/rng.h"
 #include "found.h"
-#include "sockopt/sockopt.h"
 
 enum { KERNELS = 2, PORT_FIRST = 40001 };
 
@@ -146,18 +142,29 @@ int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 	return 0;
 }
 
-/* There is one path, and so one file. */
+/* The file of ours at this path, files_n for none. */
+static uint32_t file_at(const struct sb_sys *k, const char *path)
+{
+	uint32_t i = 0;
+
+	while (i < k->files_n && strcmp(k->files[i], path) != 0)
+		i++;
+	return i;
+}
+
 int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
 {
 	int r = sim_fault(k, SIM_CALL_BIND, SIM_SITE);
+	size_t n = strlen(path);
 
-	(void)path;
 	sim_get(k, fd, "bind");
 	if (r < 0)
 		return r;
-	if (k->file != SIM_FILE_NONE)
+	if (k->file != SIM_FILE_NONE || file_at(k, path) < k->files_n)
 		return -EADDRINUSE;
-	k->file = SIM_FILE_OURS;
+	if (n >= SIM_PATH_MAX || k->files_n == SIM_FILES)
+		return -ENOSPC;
+	memcpy(k->files[k->files_n++], path, n + 1);
 	return 0;
 }
 
@@ -236,11 +243,12 @@ int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
 {
 	int r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
 
-	(void)path;
 	sim_get(k, fd, "connect");
 	if (r < 0)
 		return r;
-	return k->file == SIM_FILE_LEFT ? -ECONNREFUSED : k->file == SIM_FILE_NONE ? -ENOENT : 0;
+	if (k->file == SIM_FILE_LIVE || file_at(k, path) < k->files_n)
+		return 0;
+	return k->file == SIM_FILE_LEFT ? -ECONNREFUSED : -ENOENT;
 }
 
 int sb_sys_sockname(struct sb_sys *k, int fd, struct sb_addr *addr)
@@ -333,99 +341,6 @@ int sb_sys_reset_on_close(struct sb_sys *k, int fd)
 	return 0;
 }
 
-/* ---- options ---- */
-
-static const struct sb_sockopt *row_of(int level, int name)
-{
-	const struct sb_sockopt *row;
-
-	for (size_t i = 0; (row = sb_sockopt_at(i)); i++)
-		if (row->level == level && row->optname == name && row->kind != SB_OPT_DENIED)
-			return row;
-	return NULL;
-}
-
-/* What the kernel makes of a value. */
-static int effective(int level, int name, int value)
-{
-	if (level == SOL_SOCKET && name == SO_RCVBUF)
-		return value > 1152 ? 2 * value : 2304;
-	if (level == SOL_SOCKET && name == SO_SNDBUF)
-		return value > 2304 ? 2 * value : 4608;
-	return value;
-}
-
-static struct sim_opt *opt_of(struct sim_fd *f, int level, int name)
-{
-	for (uint32_t i = 0; i < f->opts_n; i++)
-		if (f->opts[i].level == level && f->opts[i].name == name)
-			return &f->opts[i];
-	return NULL;
-}
-
-int sb_sys_setopt(struct sb_sys *k, int fd, int level, int name, const void *value, size_t n)
-{
-	struct sim_fd *f = sim_get(k, fd, "setsockopt");
-	const struct sb_sockopt *row = row_of(level, name);
-	struct sim_opt *opt = opt_of(f, level, name);
-	int v, r;
-
-	if (!row)
-		sb_found("kernel: setsockopt %d, %d is not an option that may be set", level, name);
-	if (n != (row->kind == SB_OPT_LINGER ? sizeof(struct linger) : sizeof(int)))
-		sb_found("kernel: setsockopt %s with %zu bytes", row->name, n);
-	memcpy(&v, row->kind == SB_OPT_LINGER ? (const char *)value + offsetof(struct linger, l_linger) : value,
-	       sizeof(v));
-	if (row->kind != SB_OPT_LINGER && (v < row->min || v > row->max))
-		sb_found("kernel: setsockopt %s=%d is out of its range", row->name, v);
-	r = sim_fault(k, SIM_CALL_SETOPT, SIM_SITE);
-	if (r < 0)
-		return r;
-	if (!opt && f->opts_n < sizeof(f->opts) / sizeof(f->opts[0]))
-		opt = &f->opts[f->opts_n++];
-	if (opt)
-		*opt = (struct sim_opt){level, name, effective(level, name, v)};
-	return 0;
-}
-
-int sb_sys_getopt(struct sb_sys *k, int fd, int level, int name, void *value, size_t *n)
-{
-	struct sim_fd *f = sim_get(k, fd, "getsockopt");
-	const struct sim_opt *opt = opt_of(f, level, name);
-	int r = sim_fault(k, SIM_CALL_GETOPT, SIM_SITE);
-	int v = opt ? opt->value : 0;
-
-	if (r < 0)
-		return r;
-	if (*n == sizeof(struct linger)) {
-		struct linger linger = {.l_onoff = 1, .l_linger = v};
-
-		memcpy(value, &linger, sizeof(linger));
-	} else if (*n == sizeof(v)) {
-		memcpy(value, &v, sizeof(v));
-	} else {
-		return -EINVAL;
-	}
-	return 0;
-}
-
-int sb_sys_want_dst(struct sb_sys *k, int fd, int family)
-{
-	struct sim_fd *f = sim_get(k, fd, "setsockopt");
-	int r = sim_fault(k, SIM_CALL_WANT_DST, SIM_SITE);
-
-	(void)family;
-	f->has_dst = r == 0;
-	return r;
-}
-
-int sb_sys_cork(struct sb_sys *k, int fd, bool on)
-{
-	(void)on;
-	sim_stream(k, fd, "setsockopt");
-	return 0;
-}
-
 int sb_sys_queued_in(struct sb_sys *k, int fd)
 {
 	const struct sim_conn *c = sim_stream(k, fd, "ioctl");
@@ -485,6 +400,7 @@ long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 int sb_sys_spare_fd(struct sb_sys *k)
 {
 	k->is_shedding = false;
+	k->spare_at = k->now;
 	return make_fd(k, SIM_SPARE, SIM_CALL_SPARE, SIM_SITE);
 }
 
@@ -517,15 +433,19 @@ int sb_sys_wake_clear(struct sb_sys *k, int fd)
 int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
 {
 	int r = sim_fault(k, SIM_CALL_UNLINK, SIM_SITE);
+	uint32_t i = file_at(k, path);
 
-	(void)path;
-	if (k->file == SIM_FILE_LIVE)
+	if (i == k->files_n && k->file == SIM_FILE_LIVE)
 		sb_found("kernel: unlink of the file of a server that is alive");
-	if (k->file == SIM_FILE_NONE)
+	if (i == k->files_n && k->file == SIM_FILE_NONE)
 		sb_found("kernel: unlink of a file that is not there");
-	if (r == 0)
-		k->file = SIM_FILE_NONE;
-	else
+	if (r < 0) {
 		k->is_file_stuck = true;
+		return r;
+	}
+	if (i == k->files_n)
+		k->file = SIM_FILE_NONE;
+	else if (i != --k->files_n)
+		memcpy(k->files[i], k->files[k->files_n], SIM_PATH_MAX);
 	return r;
 }

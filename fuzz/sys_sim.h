@@ -4,7 +4,8 @@
  * on it, and a script plays the peers, the clock and what goes wrong. Nothing happens by itself: peers act between two
  * turns of the server, time passes only while it waits.
  *
- *   sys_sim.c    descriptors, listeners, options, the log, the rest
+ *   sys_sim.c    descriptors, listeners, the log, the rest
+ *   sim_opts.c   socket options
  *   sim_faults.c calls that are made to fail
  *   sim_bytes.c  recv, send and datagrams
  *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
@@ -38,6 +39,8 @@ enum {
 	SIM_IDLE_WAITS = 64,      /* waits in a row in which nothing is done: a busy loop */
 	SIM_CALLS_SEEN = 4096,    /* fallible calls of a run that are noted */
 	SIM_LOG_FD = 2,
+	SIM_FILES = 16,
+	SIM_PATH_MAX = 112,
 };
 
 #define SIM_TICK UINT64_C(10000000) /* 10 ms */
@@ -58,8 +61,8 @@ struct sim_seen {
 	uint8_t call;
 };
 
-/* The file of a unix socket. */
-enum sim_file { SIM_FILE_NONE, SIM_FILE_LEFT, SIM_FILE_LIVE, SIM_FILE_OURS };
+/* What lies where a unix socket of ours is to be: nothing, a file that nobody listens on, another server. */
+enum sim_file { SIM_FILE_NONE, SIM_FILE_LEFT, SIM_FILE_LIVE };
 
 struct sim_opt {
 	int level, name, value;
@@ -80,6 +83,7 @@ struct sim_fd {
 	bool is_added, is_pending;
 	uint32_t bits, order;
 	uint64_t token;
+	uint64_t deaf_at; /* when it last could not be changed, 0 for never */
 };
 
 enum sim_end { SIM_END_NONE, SIM_END_FIN, SIM_END_RST };
@@ -148,12 +152,15 @@ struct sb_sys {
 	struct sim_seen *seen; /* room for SIM_CALLS_SEEN of them, or NULL */
 	uint32_t faults;       /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
 	int fault_err;         /* of the last */
-	enum sim_file file;
+	enum sim_file file; /* at every path that has none of ours */
+	char files[SIM_FILES][SIM_PATH_MAX]; /* of ours */
+	uint32_t files_n;
 	bool is_file_stuck; /* it could not be removed */
 	bool is_log_full, is_log_broken;
-	bool is_log_late; /* the last write of the log failed: what it had waits */
-	bool is_shedding; /* the spare descriptor was closed, and not made again yet */
-	uint32_t log_max; /* bytes that a write of the log takes, 0: all */
+	bool is_log_late;  /* the last write of the log failed: what it had waits */
+	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
+	uint64_t spare_at; /* when it was last asked for */
+	uint32_t log_max;  /* bytes that a write of the log takes, 0: all */
 	uint64_t log_bytes;
 	uint16_t next_port;
 	uint64_t random;
