@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { QUIET_NS = 1000 * 1000, DELIVER_NS = 200 * 1000 * 1000 };
+enum { QUIET_NS = 1000 * 1000, DELIVER_NS = 1000 * 1000 * 1000 };
 
 static struct sb_play_conn *current(struct sb_play *p)
 {

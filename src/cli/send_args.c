@@ -73,7 +73,7 @@ static void help_script(void)
 	       "peer's\n"
 	       "kernel has all that went before (unix: when the peer has read it), and run also waits until nothing "
 	       "has\n"
-	       "come for 1 ms, 200 ms at most. The server may still read two pieces at once. Everything is read as it "
+	       "come for 1 ms, 1 s at most. The server may still read two pieces at once. Everything is read as it "
 	       "comes;\n"
 	       "behind knob w X no more than X bytes and what drain adds, but the kernels' buffers lie between. At the "
 	       "end\n"

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -159,8 +160,13 @@ def test_payload_arrives_as_it_is_written(peers, play, via):  # noqa: F811
 
 
 def test_a_cut_is_a_recv_of_its_own(peers, play):  # noqa: F811
-    """Over a unix socket it is known when the peer has read: there each piece is one, always."""
-    peer = peers('unix', swallow)
+    """Over a unix socket it is known when the peer has read: there each piece is one, also for the slow."""
+    def work(peer, conn):
+        while data := conn.recv(100):
+            peer.recvs.append(data)
+            time.sleep(0.02)
+
+    peer = peers('unix', work)
     play(b'a\\~bc\\~def\\|g', peer.endpoint).ok()
     assert peer.recvs == [b'a', b'bc', b'def', b'g']
 
