@@ -255,7 +255,7 @@ static struct want want_of(const struct ask *a)
 
 static void check_refusal(const struct ask *a, const struct want *w, const struct sb_fault *fault)
 {
-	char min[32], max[32], range[80];
+	char min[32], max[32], range[160];
 
 	naive_fault("sockopt", fault, w->code, w->col);
 	if (w->code == SB_E_UNKNOWN)
