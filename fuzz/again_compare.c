@@ -74,7 +74,7 @@ static const char *value_text(const struct sb_key_row *key, char *room, uint64_t
 static void compare_range(const struct again *a, const struct sb_fault *fault)
 {
 	const struct sb_key_row *key = again_key(a->key);
-	char min[32], max[32], range[80];
+	char min[32], max[32], range[160];
 
 	snprintf(range, sizeof(range), "%s to %s", value_text(key, min, key->min), value_text(key, max, key->max));
 	/* The size behind an @ has all numbers there are. */

@@ -90,7 +90,7 @@ static bool want_framing(struct want *w, const struct again *a)
 /* ---- what a SOURCE sends ---- */
 
 /* splitmix64, from its paper. */
-__attribute__((no_sanitize("integer"))) static uint64_t random_word(uint64_t seed, uint64_t i)
+static uint64_t random_word(uint64_t seed, uint64_t i)
 {
 	uint64_t z = seed + UINT64_C(0x9e3779b97f4a7c15) * i + UINT64_C(0x9e3779b97f4a7c15);
 

@@ -418,6 +418,8 @@ static const char *const words[] = {
 	"forty-eight-letters-is-what-the-longest-one-has1",
 	"recv",
 	"ab",
+	"tell",
+	"tall",
 };
 
 enum { WORDS = sizeof(words) / sizeof(words[0]) };

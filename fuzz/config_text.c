@@ -22,6 +22,7 @@
 
 #include "again_config.h"
 #include "again_plan.h"
+#include "codec_arena.h"
 #include "found.h"
 #include "judge.h"
 #include "server/server.h"
@@ -277,6 +278,26 @@ static void check_listener(struct sb_sys *k, const struct sb_server *srv, size_t
 	check_opts(f, &o, i);
 }
 
+/* By itself, with nothing behind it, it is the same. */
+static void check_alone(const char *text)
+{
+	static struct arena arena;
+	size_t n = strcspn(text, ",");
+	uint8_t *p = arena_copy(&arena, (const uint8_t *)text, n);
+	struct again_endpoint w;
+	struct sb_endpoint e;
+	struct sb_fault fault = {.code = 1};
+	uint32_t col = 0;
+	int code = again_endpoint(&w, p, n, &col), r = sb_endpoint_parse(&e, sb_slice(p, n), &fault);
+
+	if (r != code)
+		sb_found("config: the endpoint of \"%s\" is %s, it should be %s", text, r < 0 ? sb_errname(r) : "good",
+			 code < 0 ? sb_errname(code) : "good");
+	if (r < 0)
+		naive_fault("config: endpoint", &fault, code, col);
+	arena_close(p, n);
+}
+
 /* Written it is one word, and read again it is the same. */
 static void check_endpoint(const char *text)
 {
@@ -424,6 +445,8 @@ static void check_config(uint8_t fault_letter)
 	int r = sb_config_read(&read, &config, &fault);
 	long size = sb_server_size(&config, NULL);
 
+	for (size_t i = 0; i < config.listens_n; i++)
+		check_alone(config.listens[i]);
 	again_config(&want, config.listens, config.listens_n, config.options, config.options_n, &line);
 	note((uint64_t)-r);
 	if (r != want.code)

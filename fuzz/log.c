@@ -280,7 +280,7 @@ static void fields_of_text(struct input *in, uint8_t which)
 	}
 	if (which & 16) {
 		n = byte(in);
-		many = 1 + n / 64 * 5;
+		many = (uint8_t)(1 + n / 64 * 5);
 		n = n % 64 < in->n ? n % 64 : (uint8_t)in->n;
 		for (uint8_t i = 0; i < many; i++)
 			sb_copy(text + i * n, in->p, n);

@@ -6,7 +6,8 @@
  *   byte 0   low three bits the socket: tcp4 tcp6 udp4 udp6 unix (the rest: tcp4); 8 strict; 16 a client asks;
  *            32 of a connection; 64 setsockopt fails; 128 getsockopt fails
  *   byte 1   with which errno; 0x80: getsockopt gives another size
- *   NAME=VALUE, or '#' ROW and up to eight bytes of a number: past sb_sockopt_find(), as a mistake of ours would be
+ *   NAME=VALUE; or a byte from 0x80 up, the number of a row, and the value;
+ *            or '#' ROW and up to eight bytes of a number: past sb_sockopt_find(), as a mistake of ours would be
  *
  * What must hold: who may set what, where and in which range; the sentence of a refusal; that what is refused asks the
  * kernel nothing; that what is not gets there with its level, number and size, once, and is read back; that what the
@@ -255,7 +256,7 @@ static struct want want_of(const struct ask *a)
 
 static void check_refusal(const struct ask *a, const struct want *w, const struct sb_fault *fault)
 {
-	char min[32], max[32], range[80];
+	char min[32], max[32], range[160];
 
 	naive_fault("sockopt", fault, w->code, w->col);
 	if (w->code == SB_E_UNKNOWN)
@@ -455,6 +456,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	a.name_n = n > 2 ? eq - 2 : 0;
 	a.value = copy + eq + 1;
 	a.value_n = eq < n ? n - eq - 1 : 0;
+	if (n > 2 && copy[2] & 128) { /* by its number, so that the engine need not spell it */
+		a.name = (const uint8_t *)names[copy[2] % names_n];
+		a.name_n = strlen(names[copy[2] % names_n]);
+		a.value = copy + 3;
+		a.value_n = n - 3;
+	}
 	if (n > 2 && copy[2] == '#')
 		check_raw(&k, copy + 3, n - 3);
 	else
