@@ -11,6 +11,7 @@
  *   \tX              v(X) ticks of 10 ms pass
  *   \oaX \opX        the next come from address, port X of the tables below
  *   \ovX             they are sent to address X
+ *   \ofX             each address of the crowd sends v(X) of one byte, as many as 8: their rates share a set
  *   \onX             the next datagram is sent v(X) times
  *   \oNX             v(X) nanoseconds pass
  *   \oWX             time passes until the last source may come again by its rate; 1: a nanosecond less, 2: more
@@ -313,6 +314,20 @@ static uint32_t port_of(uint8_t x)
 	return x >= 'a' ? (x - (uint32_t)'a' + 10) % PORTS : x >= '0' ? (x - (uint32_t)'0') % PORTS : x % PORTS;
 }
 
+static void crowd(struct run *r, uint32_t times)
+{
+	uint32_t from = r->from;
+
+	for (uint32_t i = 0; i < NEIGHBOURS; i++) {
+		r->from = ADDRESSES + i;
+		r->bytes[0] = 'x';
+		r->n = 1;
+		r->times = times < 8 ? times : 8;
+		send(r);
+	}
+	r->from = from;
+}
+
 static void pass(struct run *r, uint64_t ns)
 {
 	r->now += ns;
@@ -333,6 +348,9 @@ static void knob(struct run *r, const struct sbs_event *e)
 		break;
 	case 'p':
 		r->port = port_of(e->arg[1]);
+		break;
+	case 'f':
+		crowd(r, e->v);
 		break;
 	case 'n':
 		r->times = e->v;
