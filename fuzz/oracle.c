@@ -228,8 +228,21 @@ static void check_unsent(const struct run *r, const struct sim_conn *c, const st
 			 number(r, c), (unsigned long long)c->window);
 }
 
+/* Who waits at a listener that is not told to pause is taken; after a failure, a moment later. */
+static void check_waiting(const struct run *r)
+{
+	for (uint32_t i = 0; i < r->k->conns; i++) {
+		const struct sim_conn *c = &r->k->conn[i];
+		const struct sb_listener *l = &r->srv->listeners[r->peer[i].listener];
+
+		if (!c->is_dgram && !c->is_accepted && !l->is_paused && r->k->now > c->opened + SB_S / 4)
+			sb_found("%s: connection %u: still waits to be accepted", r->backend, i);
+	}
+}
+
 void oracle_rest(struct run *r)
 {
+	check_waiting(r);
 	for (uint32_t i = 0; i < r->k->dgrams; i++)
 		if (r->k->fd[(uint32_t)r->k->dgram[i].fd % SIM_FDS].fd == r->k->dgram[i].fd &&
 		    r->k->fd[(uint32_t)r->k->dgram[i].fd % SIM_FDS].type == SIM_DGRAM)

@@ -109,7 +109,7 @@ struct sim_conn {
 	int fail_in, fail_out, fail_shut;
 	bool is_spoilt;                         /* a failure was made up: it may end another way */
 	enum sim_end end;                       /* how the server closed */
-	uint64_t opened, active, in_at, out_at; /* when: accepted; the last byte either way, in, out */
+	uint64_t opened, active, in_at, out_at; /* when: come, then accepted; the last byte either way, in, out */
 	uint32_t recvs, sends;
 	void *user;
 };
