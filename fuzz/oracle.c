@@ -52,6 +52,8 @@ void oracle_on_recv(struct sb_sys *k, struct sim_conn *c)
 	struct peer *p = &((struct run *)k->user)->peer[number(r, c)];
 	const struct model *m = &r->model[p->listener];
 
+	if (c->asked > m->recv_max)
+		sb_found("%s: connection %u: a recv of %zu bytes, more than recv=", r->backend, number(r, c), c->asked);
 	if (c->is_shut && r->limit[SB_LIMIT_DRAIN_BYTES] && c->in_n - c->shut_in_n > r->limit[SB_LIMIT_DRAIN_BYTES])
 		sb_found("%s: connection %u: drains on after %u bytes, more than drain-bytes", r->backend, number(r, c),
 			 c->in_n - c->shut_in_n);

@@ -102,6 +102,7 @@ long sb_sys_recv(struct sb_sys *k, int fd, void *p, size_t n)
 	if (c->is_fin_seen)
 		sb_found("kernel: recv on descriptor %d behind the end of its stream", fd);
 	sim_lend(k, p, n);
+	c->asked = n;
 	if (k->on_recv)
 		k->on_recv(k, c);
 	r = recv_fault(k, c, SIM_SITE);
@@ -248,7 +249,9 @@ long sb_sys_sendto(struct sb_sys *k, int fd, struct sb_slice bytes, const struct
 	uint8_t head[2] = {(uint8_t)(bytes.n >> 8), (uint8_t)bytes.n};
 	const struct sb_slice parts[2] = {sb_slice(head, 2), bytes};
 
-	(void)src;
+	/* It must come from where it was sent to, or its asker does not know it. */
+	if (f->has_dst && (!src || memcmp(src->ip, k->last.dst.ip, sizeof(src->ip)) != 0))
+		sb_found("kernel: sendto on descriptor %d from another address than was written to", fd);
 	if (f->type != SIM_DGRAM || !dst)
 		sb_found("kernel: sendto on descriptor %d without an address, or not for datagrams", fd);
 	if (k->last.fd != fd)

@@ -56,6 +56,9 @@ static void cut_dgram(struct sb_sys *k, struct sim_conn *c)
 
 	d.n = c->sent_n - c->dgram_from;
 	d.dst = f->addr;
+	/* Bound to all of its addresses, a machine is written to at one of them. */
+	if (d.dst.family == SB_IPV4 && d.dst.ip[0] == 0)
+		memcpy(d.dst.ip, (const uint8_t[]){10, 9, 9, 9}, 4);
 	c->dgram_from = c->sent_n;
 	if (f->fd != c->listener_fd || k->dgrams == SIM_DGRAMS)
 		return;

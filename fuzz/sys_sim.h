@@ -111,6 +111,7 @@ struct sim_conn {
 	enum sim_end end;                       /* how the server closed */
 	uint64_t opened, active, in_at, out_at; /* when: come, then accepted; the last byte either way, in, out */
 	uint32_t recvs, sends;
+	size_t asked; /* the size of the last recv */
 	void *user;
 };
 
