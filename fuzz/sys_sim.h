@@ -21,7 +21,7 @@
  *
  * Completion rings will be a third file beside sim_wait.c: an operation is put into a queue of struct sim_op, carried
  * out by the functions of sim_bytes.c when the script delivers, and completed in any order; its memory is poisoned
- * meanwhile. sim_recv_now() and sim_send_now() therefore know nothing of readiness.
+ * meanwhile. recv_now() and send_now() there therefore know nothing of readiness.
  */
 #ifndef SB_FUZZ_SYS_SIM_H
 #define SB_FUZZ_SYS_SIM_H
