@@ -25,6 +25,7 @@ struct sim_conn *sim_connect(struct sb_sys *k, int fd, const struct sb_addr *fro
 	*c = (struct sim_conn){.sent = sent, .out = out, .addr = *from, .listener_fd = fd, .fd = -1};
 	c->is_dgram = f->type == SIM_DGRAM;
 	c->window = WINDOW;
+	c->opened = k->now;
 	sim_wake(k, fd);
 	return c;
 }

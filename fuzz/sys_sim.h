@@ -22,7 +22,7 @@
  *
  * Completion rings will be a third file beside sim_wait.c: an operation is put into a queue of struct sim_op, carried
  * out by the functions of sim_bytes.c when the script delivers, and completed in any order; its memory is poisoned
- * meanwhile. sim_recv_now() and sim_send_now() therefore know nothing of readiness.
+ * meanwhile. recv_now() and send_now() there therefore know nothing of readiness.
  */
 #ifndef SB_FUZZ_SYS_SIM_H
 #define SB_FUZZ_SYS_SIM_H
@@ -115,7 +115,7 @@ struct sim_conn {
 	int add_err;                            /* why it could not be registered */
 	bool is_spoilt;                         /* a failure was made up: it may end another way */
 	enum sim_end end;                       /* how the server closed */
-	uint64_t opened, active, in_at, out_at; /* when: accepted; the last byte either way, in, out */
+	uint64_t opened, active, in_at, out_at; /* when: come, then accepted; the last byte either way, in, out */
 	uint32_t recvs, sends;
 	void *user;
 };
@@ -136,7 +136,6 @@ struct sb_sys {
 	uint32_t used[SIM_FDS];               /* how often each slot was used: survives closing */
 	uint32_t fds, fds_max, orders, slots; /* slots: below it are all that were ever used */
 	bool is_reversed;                     /* epoll reports the latest registration first */
-	uint32_t events_max;                  /* epoll reports no more at a time; 0: as many as asked for */
 	struct sim_conn conn[SIM_CONNS];
 	uint32_t conns;
 	struct sim_dgram dgram[SIM_DGRAMS], last; /* under way, in order; the last one received */
@@ -159,7 +158,6 @@ struct sb_sys {
 	bool is_log_full, is_log_broken;
 	bool is_log_late;  /* the last write of the log failed: what it had waits */
 	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
-	uint64_t spare_at; /* when it was last asked for */
 	uint32_t log_max;  /* bytes that a write of the log takes, 0: all */
 	uint64_t log_bytes;
 	uint16_t next_port;
