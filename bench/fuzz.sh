@@ -73,8 +73,9 @@ rate() { # COUNT MILLISECONDS NOTHING
 }
 
 engine() { # TARGET RUNS
+	rm -rf "$fuzz_room/new" && mkdir "$fuzz_room/new" # it writes into the first folder
 	time_of "$fuzz_build/fuzz_$1" -seed=1 -runs="$2" -max_len="$max_len" -len_control=0 -reload=0 \
-		-artifact_prefix="$fuzz_room/" "$fuzz_room/inputs/$1"
+		-artifact_prefix="$fuzz_room/" "$fuzz_room/new" "$fuzz_room/inputs/$1"
 }
 
 replay() { # TARGET ROUNDS
@@ -83,7 +84,8 @@ replay() { # TARGET ROUNDS
 
 # One line of results: TARGET by libFuzzer, by replay.
 measure() { # TARGET
-	local inputs times none all fast
+	local inputs times none all fast runs=$runs
+	[ "$1" != empty ] || runs=$((runs * 50))
 	inputs=$(find "$fuzz_room/inputs/$1" -type f | wc -l)
 	times=$((runs / inputs + 1))
 	max_len=${max_lens[$1]}

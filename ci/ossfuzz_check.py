@@ -145,7 +145,7 @@ def check_afl(program, seeds, room):
     (room / 'in').mkdir()
     (room / 'in/one').write_bytes(b'a')
     status, said = run(['afl-fuzz', '-i', 'in', '-o', 'out', '-m', 'none', '-t', '10000', '-E', '4', '--', program],
-                       room, AFL_NO_UI='1', AFL_SKIP_CPUFREQ='1', AFL_NO_AFFINITY='1', AFL_FAST_CAL='1', AFL_NO_COLOR='1',
+                       room, AFL_NO_UI='1', AFL_SKIP_CPUFREQ='1', AFL_NO_AFFINITY='1', AFL_FAST_CAL='1',
                        AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES='1', AFL_FORKSRV_INIT_TMOUT='60000')
     if status != 0 or 'All set and ready to roll' not in said:
         return [f'{program.name}: afl-fuzz does not run it: {said[-500:]}']

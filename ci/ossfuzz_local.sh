@@ -77,7 +77,7 @@ without_asan() {
 	printf 'int f(int n);int f(int n){return n*n;}\n' >"$fuzz_room/f.c"
 	clang-19 -O1 -g -fsanitize=fuzzer -o "$spoil/fuzz_line" fuzz/empty.c "$fuzz_room/f.c" &&
 		! "$python" ci/ossfuzz_check.py "$spoil" address libfuzzer fuzz_line >"$fuzz_room/said" &&
-		cat "$fuzz_room/said" && grep -F 'fuzz_line: 0 calls of __asan*, at least 1000: not built' "$fuzz_room/said"
+		cat "$fuzz_room/said" && grep -F 'fuzz_line: 0 calls of __asan*, at least 1000' "$fuzz_room/said"
 }
 
 # Each is noticed, or the checks are worth nothing.
