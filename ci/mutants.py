@@ -103,6 +103,9 @@ def read_patch(path):
             sys.exit(f'{path}: no {key}: in its header')
     if header['Class'] not in CLASSES + ['canary']:
         sys.exit(f'{path}: Class: {header["Class"]} is none of {" ".join(CLASSES)}')
+    for target in header['Expect'].split(','):
+        if not (ROOT / 'corpus' / target).is_dir():
+            sys.exit(f'{path}: Expect: {target} is no target')
     return Patch(path, header)
 
 
@@ -153,7 +156,7 @@ class Tree:
     def run(self, command):
         r = subprocess.run(command, cwd=self.path, capture_output=True, text=True, errors='replace')
         if r.returncode:
-            lines = [x for x in (r.stdout + r.stderr).splitlines() if 'rror' in x] or ['no reason given']
+            lines = [x for x in (r.stdout + r.stderr).splitlines() if 'rror' in x or '***' in x] or ['no reason given']
             raise BuildError(f'does not build: {lines[0]}')
 
     def program(self, preset, name):
