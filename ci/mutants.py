@@ -361,7 +361,7 @@ def choose(options):
         patches = [p for p in patches if p.header.get('Smoke') == 'yes']
     if options.names:
         def is_named(p):
-            return any(p.name == n or p.name.split('-')[0] == n.zfill(3) for n in options.names)
+            return any(p.name == n or p.name.split('-')[0].lstrip('0') == n.lstrip('0') for n in options.names)
         patches = [p for p in patches if is_named(p)]
     if not patches:
         sys.exit('no such patch')

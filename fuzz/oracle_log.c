@@ -30,6 +30,7 @@ static bool is_foreseen(uint32_t kind)
 	case SB_LOG_ACCEPT:
 	case SB_LOG_UNLISTENED:
 	case SB_LOG_PAUSE:
+	case SB_LOG_STOP:
 	case SB_LOG_LISTENING:
 	case SB_LOG_OPTION:
 	case SB_LOG_PROFILE:

@@ -20,8 +20,11 @@ void sim_wake(struct sb_sys *k, int fd)
 {
 	struct sim_fd *f = &k->fd[(uint32_t)fd % SIM_FDS];
 
-	if (fd >= 0 && f->fd == fd)
-		f->is_pending = true;
+	if (fd < 0 || f->fd != fd)
+		return;
+	f->is_pending = true;
+	if (f->type == SIM_STREAM)
+		k->conn[f->conn - 1].is_full = false;
 }
 
 static unsigned stream_ready(const struct sim_conn *c)

@@ -116,6 +116,7 @@ struct sim_conn {
 	/* hung on its next calls */
 	uint32_t eintr_in, again_in, eintr_out, again_out, short_out;
 	int fail_in, fail_out, fail_shut;
+	bool is_full;                           /* a send was told so, and nothing has been heard since */
 	int add_err;                            /* why it could not be registered */
 	bool is_spoilt;                         /* a failure was made up: it may end another way */
 	enum sim_end end;                       /* how the server closed */
