@@ -51,6 +51,8 @@ void play_run(struct play *p)
 	int turns = 0;
 
 	deliver(p);
+	/* Whoever is told again and again that nothing has come is in no loop. */
+	sim_progress(k);
 	k->is_idle = false;
 	while (!p->is_over && !k->is_idle) {
 		turn(p);
