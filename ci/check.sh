@@ -157,10 +157,10 @@ installed() {
 	done
 }
 
-# Planted bugs (fuzz/mutants) that no longer fit the sources measure nothing.
+# Planted bugs (fuzz/mutants, fuzz/canaries) that no longer fit the sources measure nothing.
 mutants_apply() {
 	local patch
-	for patch in fuzz/mutants/*.patch; do
+	for patch in fuzz/mutants/*.patch fuzz/canaries/*.patch; do
 		git apply --check "$patch" || return 1
 	done
 }

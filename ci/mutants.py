@@ -103,6 +103,9 @@ def read_patch(path):
             sys.exit(f'{path}: no {key}: in its header')
     if header['Class'] not in CLASSES + ['canary']:
         sys.exit(f'{path}: Class: {header["Class"]} is none of {" ".join(CLASSES)}')
+    for target in header['Expect'].split(','):
+        if not (ROOT / 'corpus' / target).is_dir():
+            sys.exit(f'{path}: Expect: {target} is no target')
     return Patch(path, header)
 
 
@@ -153,7 +156,7 @@ class Tree:
     def run(self, command):
         r = subprocess.run(command, cwd=self.path, capture_output=True, text=True, errors='replace')
         if r.returncode:
-            lines = [x for x in (r.stdout + r.stderr).splitlines() if 'rror' in x] or ['no reason given']
+            lines = [x for x in (r.stdout + r.stderr).splitlines() if 'rror' in x or '***' in x] or ['no reason given']
             raise BuildError(f'does not build: {lines[0]}')
 
     def program(self, preset, name):
@@ -224,7 +227,7 @@ def fuzz(tree, target, seconds, seed, is_empty, finds):
 def sanitizers(tree, preset, target, finds):
     """What ends the process when the harness says nothing; '' for nothing."""
     inputs = [f'{tree.path}/corpus/{target}'] + [str(x) for x in sorted(pathlib.Path(finds).glob('*'))]
-    status, said, _ = run([tree.program(preset, f'replay_{target}'), '-s', *inputs], REPLAY_SECONDS)
+    status, said, _ = run([tree.program(preset, f'replay_{target}'), '-q', *inputs], REPLAY_SECONDS)
     if status == 0:
         return ''
     return oracle_of(re.sub(r'(?m)^FOUND .*', '', said))[0] if status is not None else 'hang'
@@ -358,7 +361,7 @@ def choose(options):
         patches = [p for p in patches if p.header.get('Smoke') == 'yes']
     if options.names:
         def is_named(p):
-            return any(p.name == n or p.name.split('-')[0] == n.zfill(3) for n in options.names)
+            return any(p.name == n or p.name.split('-')[0].lstrip('0') == n.lstrip('0') for n in options.names)
         patches = [p for p in patches if is_named(p)]
     if not patches:
         sys.exit('no such patch')

@@ -2,6 +2,7 @@
  * The rules of a run of the whole server, while it runs and at its end. See oracle.h. */
 #include "oracle.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "found.h"
@@ -117,8 +118,9 @@ static bool is_reason_possible(const struct run *r, const struct sim_conn *c, co
 	case SB_WHY_BAD_DELIMITER:
 		return p->broken == SB_E_BAD_DELIMITER;
 	case SB_WHY_RESET:
+		return p->failed == -ECONNRESET || p->failed == -EPIPE;
 	case SB_WHY_IO:
-		return c->is_rst || c->is_gone || c->is_spoilt;
+		return p->failed && p->failed != -ECONNRESET && p->failed != -EPIPE;
 	case SB_WHY_STOP:
 	case SB_WHY_KILLED:
 		return r->stops > 0;
@@ -162,6 +164,15 @@ void oracle_turn(struct run *r)
 		else if (c->fd >= 0)
 			sb_found("%s: connection %u: accepted, and forgotten", r->backend, i);
 	}
+}
+
+void oracle_stop(struct run *r)
+{
+	uint32_t open = sim_count(r->k, SIM_STREAM);
+
+	r->stops++;
+	if (r->stops <= 2)
+		log_expect(r, SB_LOG_STOP, "how=%s open=%u", r->stops == 1 ? "drain" : "now", open);
 }
 
 void oracle_wait(struct run *r)

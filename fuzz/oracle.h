@@ -58,6 +58,7 @@ struct peer {
 	bool is_pause_over, is_shed, has_option;
 	uint32_t in_before, held_most; /* received before the last recv; the most that was held at a rest */
 	const char *refusal;           /* why it must be refused, NULL if it must not */
+	int failed;                    /* the first -errno of a recv or send */
 	uint32_t id;                   /* as the log calls it */
 };
 
@@ -115,7 +116,8 @@ struct run {
 		enum sb_drop why;
 		bool is_open, is_failed;
 		struct sim_dgram d;
-	} asked;           /* the datagram that is being answered */
+	} asked; /* the datagram that is being answered */
+	uint64_t memory_waits;
 	uint32_t stops;    /* how often it was told to stop */
 	bool stop_at_wait; /* it will be when it waits next */
 	bool is_strict, has_more_allowed, is_alone, has_stopped, has_lacked_memory, has_gone_wrong;
@@ -147,6 +149,8 @@ void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *request, const st
 void oracle_on_first_log(struct sb_sys *k, struct sb_slice some);
 /* The server has been opened for this config. */
 void oracle_open(struct run *r, const struct sb_config *config);
+/* It is told to stop. */
+void oracle_stop(struct run *r);
 /* The server begins to wait: whatever it was asked is answered. */
 void oracle_wait(struct run *r);
 /* After every turn: reasons that have just come up. */

@@ -167,9 +167,15 @@ static bool is_any_spoilt(const struct run *a, const struct run *b)
 	return false;
 }
 
+/* Memory has run out more than once, or in the end: whose turn it is then to be read is no promise. */
+static bool is_memory_raced(const struct run *r)
+{
+	return r->has_lacked_memory && (r->has_stopped || r->memory_waits > 1);
+}
+
 void oracle_compare(const struct run *a, const struct run *b)
 {
-	bool is_all_spoilt = (a->is_alone && is_any_spoilt(a, b)) || (a->has_lacked_memory && a->has_stopped);
+	bool is_all_spoilt = (a->is_alone && is_any_spoilt(a, b)) || is_memory_raced(a) || is_memory_raced(b);
 	uint32_t n = a->k->conns < b->k->conns ? a->k->conns : b->k->conns;
 
 	if (!is_all_spoilt && a->k->conns != b->k->conns)

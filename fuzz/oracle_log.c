@@ -32,6 +32,7 @@ static bool is_foreseen(uint32_t kind)
 	case SB_LOG_ACCEPT:
 	case SB_LOG_UNLISTENED:
 	case SB_LOG_PAUSE:
+	case SB_LOG_STOP:
 	case SB_LOG_LISTENING:
 	case SB_LOG_OPTION:
 	case SB_LOG_PROFILE:
@@ -319,6 +320,7 @@ void oracle_over(struct run *r)
 		else
 			expect_count(r, name, value, r->dropped[i - SB_COUNTERS - (size_t)SB_WHY_COUNT]);
 	}
+	r->memory_waits = r->srv->count[SB_COUNT_HELD_WAITS];
 	if (r->srv->timers.n || r->srv->conns.used)
 		sb_found("%s: %u timers and %u slots are left in use after the end", r->backend, r->srv->timers.n,
 			 r->srv->conns.used);

@@ -52,6 +52,7 @@ void time_on_accept(struct run *r, struct sim_conn *c)
 	const struct model *m = &r->model[p->listener];
 
 	p->has_option = false;
+	p->failed = 0;
 	p->active = p->since = r->k->now;
 	p->read_from = m->stop_ns && m->stop_at == 0 ? r->k->now + m->stop_ns : SB_NEVER;
 }
@@ -127,6 +128,9 @@ void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, si
 		log_option(r, p, call, res);
 	else if (call == SIM_CALL_SEND || call == SIM_CALL_RECV)
 		log_io(r, p, call, res);
+	if (res < 0 && res != -EAGAIN && res != -EINTR && (call == SIM_CALL_RECV || call == SIM_CALL_SEND) &&
+	    p->failed == 0)
+		p->failed = (int)res;
 	if (res <= 0)
 		return;
 	if (call == SIM_CALL_RECV)

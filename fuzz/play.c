@@ -18,7 +18,7 @@ void play_on_wait(struct sb_sys *k)
 	if (!r->stop_at_wait)
 		return;
 	r->stop_at_wait = false;
-	r->stops++;
+	oracle_stop(r);
 	sb_server_stop(r->srv);
 }
 
@@ -210,7 +210,7 @@ static void knob(struct play *p, const struct sbs_event *e)
 		/* What is under way then would be read before it, or after: that is a race. */
 		play_run(p);
 		play_stop(p);
-		play_run(p);
+		play_wait(p, SIM_TICK);
 		break;
 	case 'E':
 		play_run(p);

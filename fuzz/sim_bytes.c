@@ -202,9 +202,12 @@ long sb_sys_send(struct sb_sys *k, int fd, const struct sb_slice *iov, int iov_n
 		sb_found("kernel: send of %zu bytes in %d parts on descriptor %d", want, iov_n, fd);
 	if (c->is_shut)
 		sb_found("kernel: send on descriptor %d after its shutdown", fd);
+	if (c->is_full && !c->is_rst)
+		sb_found("kernel: send on descriptor %d, which was full and has not said otherwise", fd);
 	r = send_fault(k, c, SIM_SITE);
 	if (r == 0)
 		r = send_now(k, c, iov, iov_n, want);
+	c->is_full = r == -EAGAIN || (r >= 0 && (size_t)r < want);
 	c->sends++;
 	if (k->on_done)
 		k->on_done(k, c, SIM_CALL_SEND, want, r);

@@ -20,8 +20,11 @@ void sim_wake(struct sb_sys *k, int fd)
 {
 	struct sim_fd *f = &k->fd[(uint32_t)fd % SIM_FDS];
 
-	if (fd >= 0 && f->fd == fd)
-		f->is_pending = true;
+	if (fd < 0 || f->fd != fd)
+		return;
+	f->is_pending = true;
+	if (f->type == SIM_STREAM)
+		k->conn[f->conn - 1].is_full = false;
 }
 
 static unsigned stream_ready(const struct sim_conn *c)
@@ -101,13 +104,18 @@ static void arrive(struct sb_sys *k)
 	}
 }
 
+/* It does wait: whoever comes from elsewhere may come now. */
+static void wait_for(struct sb_sys *k)
+{
+	if (k->on_wait)
+		k->on_wait(k);
+}
+
 static int begin(struct sb_sys *k, const void *site)
 {
 	int r = sim_fault(k, SIM_CALL_WAIT, site);
 
 	sim_take_back(k);
-	if (k->on_wait)
-		k->on_wait(k);
 	k->waits++;
 	if (++k->idle_waits > SIM_IDLE_WAITS)
 		sb_found("kernel: a busy loop: the server waits again and again, and does nothing");
@@ -143,6 +151,8 @@ int sb_sys_poll(struct sb_sys *k, struct sb_pollfd *fds, size_t n, int64_t wait_
 		r = sim_fault(k, SIM_CALL_POLL, SIM_SITE);
 	if (r < 0 && k->on_wait_error)
 		k->on_wait_error(k, r);
+	if (n > 0 && (r == 0 || r == -EINTR))
+		wait_for(k);
 	if (r < 0)
 		return r;
 	/* Nobody to wait for: only time passes. */
@@ -248,6 +258,7 @@ int sb_sys_epoll_wait(struct sb_sys *k, int ep, struct sb_epoll_event *out, int 
 
 	if (sim_get(k, ep, "epoll_wait")->type != SIM_EPOLL || max < 1)
 		sb_found("kernel: epoll_wait on descriptor %d for %d events", ep, max);
+	wait_for(k);
 	if (r < 0)
 		return r;
 	if (k->events_max && max > (int)k->events_max)

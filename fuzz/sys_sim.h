@@ -112,6 +112,7 @@ struct sim_conn {
 	/* hung on its next calls */
 	uint32_t eintr_in, again_in, eintr_out, again_out, short_out;
 	int fail_in, fail_out, fail_shut;
+	bool is_full;                           /* a send was told so, and nothing has been heard since */
 	int add_err;                            /* why it could not be registered */
 	bool is_spoilt;                         /* a failure was made up: it may end another way */
 	enum sim_end end;                       /* how the server closed */
@@ -136,6 +137,7 @@ struct sb_sys {
 	uint32_t used[SIM_FDS];               /* how often each slot was used: survives closing */
 	uint32_t fds, fds_max, orders, slots; /* slots: below it are all that were ever used */
 	bool is_reversed;                     /* epoll reports the latest registration first */
+	uint32_t events_max;                  /* epoll reports no more at a time; 0: as many as asked for */
 	struct sim_conn conn[SIM_CONNS];
 	uint32_t conns;
 	struct sim_dgram dgram[SIM_DGRAMS], last; /* under way, in order; the last one received */
@@ -151,13 +153,14 @@ struct sb_sys {
 	struct sim_seen *seen; /* room for SIM_CALLS_SEEN of them, or NULL */
 	uint32_t faults;       /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
 	int fault_err;         /* of the last */
-	enum sim_file file; /* at every path that has none of ours */
+	enum sim_file file;    /* at every path that has none of ours */
 	char files[SIM_FILES][SIM_PATH_MAX]; /* of ours */
 	uint32_t files_n;
 	bool is_file_stuck; /* it could not be removed */
 	bool is_log_full, is_log_broken;
 	bool is_log_late;  /* the last write of the log failed: what it had waits */
 	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
+	uint64_t spare_at; /* when it was last asked for */
 	uint32_t log_max;  /* bytes that a write of the log takes, 0: all */
 	uint64_t log_bytes;
 	uint16_t next_port;
