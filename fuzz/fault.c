@@ -159,15 +159,6 @@ static void check_ends(const struct run *base, const struct run *hurt, int err)
 	}
 }
 
-/* What one connection leaves free, or leaves later, is another's. */
-static bool has_places(const struct run *base)
-{
-	for (uint32_t i = 0; i < base->doors; i++)
-		if (base->model[i].conns != UINT64_MAX)
-			return true;
-	return base->is_alone;
-}
-
 /* Connections that come later may find another state of a limit that is everybody's. */
 static bool is_comparable(const struct run *base, const struct run *hurt, enum sim_call call, int err)
 {
@@ -183,7 +174,7 @@ static bool is_comparable(const struct run *base, const struct run *hurt, enum s
 	case SIM_CALL_RECV:
 	case SIM_CALL_SEND:
 	case SIM_CALL_EPOLL_ADD:
-		return !has_places(base);
+		return !oracle_has_places(base);
 	default:
 		return !base->has_lacked_memory;
 	}

@@ -168,6 +168,8 @@ void oracle_over(struct run *r);
 
 /* ---- between its files ---- */
 
+/* What one connection leaves free, or leaves later, is another's. */
+bool oracle_has_places(const struct run *r);
 uint32_t oracle_number(const struct run *r, const struct sim_conn *c);
 struct sb_conn *oracle_conn(const struct run *r, int fd);
 /* Finds the messages that are whole now. */

@@ -167,6 +167,14 @@ static bool is_any_spoilt(const struct run *a, const struct run *b)
 	return false;
 }
 
+bool oracle_has_places(const struct run *r)
+{
+	for (uint32_t i = 0; i < r->doors; i++)
+		if (r->model[i].conns != UINT64_MAX)
+			return true;
+	return r->is_alone;
+}
+
 /* Memory has run out more than once, or in the end: whose turn it is then to be read is no promise. */
 static bool is_memory_raced(const struct run *r)
 {
@@ -175,7 +183,7 @@ static bool is_memory_raced(const struct run *r)
 
 void oracle_compare(const struct run *a, const struct run *b)
 {
-	bool is_all_spoilt = (a->is_alone && is_any_spoilt(a, b)) || is_memory_raced(a) || is_memory_raced(b);
+	bool is_all_spoilt = (oracle_has_places(a) && is_any_spoilt(a, b)) || is_memory_raced(a) || is_memory_raced(b);
 	uint32_t n = a->k->conns < b->k->conns ? a->k->conns : b->k->conns;
 
 	if (!is_all_spoilt && a->k->conns != b->k->conns)
