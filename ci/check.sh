@@ -22,7 +22,7 @@ esac
 
 packages=(git gcc libc6-dev make cmake clang-19 llvm-19 libclang-rt-19-dev libcmocka-dev pkgconf python3 python3-pytest
 	python3-hypothesis netcat-openbsd ncat socat strace iproute2)
-full_packages=(clang-tidy-19 clang-format-19 afl++ clang-14 zip binutils g++)
+full_packages=(clang-tidy-19 clang-format-19 afl++ clang-14 zip binutils g++ libhttp-parser-dev)
 
 python=/usr/bin/python3
 jobs=$(nproc)
@@ -235,6 +235,12 @@ if [ -n "$full" ]; then
 	one 'clang-tidy' static_analysis
 	one 'build msan' build msan
 	unit_tests 'unit tests, msan' build/msan
+	one 'build gcc' build dev build/check-gcc
+	unit_tests 'unit tests and corpora, gcc' build/check-gcc
+	counted 'parser kit' ci/kit.sh build/asan/libstreambed.a
+	one 'coverage gate' ci/coverage.sh --gate
+	counted 'canaries' ci/mutants.sh --canaries
+	counted 'planted bugs, twelve' ci/mutants.sh --smoke
 	counted 'fuzz, short' ci/fuzz_short.sh
 	counted 'OSS-Fuzz contract' ci/ossfuzz_local.sh
 fi
