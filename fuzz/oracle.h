@@ -118,9 +118,10 @@ struct run {
 		struct sim_dgram d;
 	} asked; /* the datagram that is being answered */
 	uint64_t memory_waits;
-	uint32_t stops;    /* how often it was told to stop */
-	bool stop_at_wait; /* it will be when it waits next */
-	bool is_strict, has_more_allowed, is_alone, has_stopped, has_lacked_memory, has_gone_wrong;
+	uint32_t stops;      /* how often it was told to stop */
+	uint64_t stopped_at; /* when it heard of the first, 0 before */
+	bool stop_at_wait;   /* it will be when it waits next */
+	bool is_strict, has_more_allowed, is_alone, has_stopped, has_lacked_memory;
 	struct log_model log;
 	void (*on_log)(struct sb_sys *k, struct sb_slice some); /* who else wants it, or NULL */
 	char first_lines[8192]; /* of the log, written before there is anything to compare with */

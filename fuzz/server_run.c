@@ -214,7 +214,7 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	r->on_log = ask->on_log;
 	r->has_stopped = r->has_lacked_memory = false;
 	r->stops = r->sources = r->ids = 0;
-	r->total_full_at = 0;
+	r->total_full_at = r->stopped_at = 0;
 	memset(r->count, 0, sizeof(r->count));
 	memset(r->dropped, 0, sizeof(r->dropped));
 	r->asked.is_open = r->stop_at_wait = false;

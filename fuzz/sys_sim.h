@@ -133,6 +133,7 @@ struct sb_sys {
 	uint64_t now, until; /* the clock; how far the script lets it go */
 	bool is_idle;        /* the server waits, and nothing will come before until */
 	uint32_t idle_waits, waits;
+	uint64_t slept; /* time that it let pass on its own, waiting for nobody */
 	struct sim_fd fd[SIM_FDS];
 	uint32_t used[SIM_FDS];               /* how often each slot was used: survives closing */
 	uint32_t fds, fds_max, orders, slots; /* slots: below it are all that were ever used */
