@@ -76,7 +76,7 @@ static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struc
 static void check_refusal(const struct run *r, const struct fuzz_config *f, int err, const struct sb_fault *fault)
 {
 	const struct sb_sys *k = r->k;
-	bool is_file = k->file == SIM_FILE_LEFT || k->file == SIM_FILE_LIVE;
+	bool is_file = k->file == SIM_FILE_LEFT || k->file == SIM_FILE_LIVE || k->is_file_told;
 
 	if (k->faults == 0 && k->file != SIM_FILE_LIVE)
 		sb_found("%s: config %c: %s", r->backend, f->letter, fault->text);

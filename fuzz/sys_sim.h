@@ -158,6 +158,7 @@ struct sb_sys {
 	char files[SIM_FILES][SIM_PATH_MAX]; /* of ours */
 	uint32_t files_n;
 	bool is_file_stuck; /* it could not be removed */
+	bool is_file_told;  /* a bind was made to say that there is one */
 	bool is_log_full, is_log_broken;
 	bool is_log_late;  /* the last write of the log failed: what it had waits */
 	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
