@@ -44,7 +44,7 @@ struct model {
 
 /* What is known of a connection besides what its kernel knows. */
 struct peer {
-	uint32_t listener;
+	uint32_t listener, event; /* event: of the script's, by which it came */
 	bool is_served;
 	uint8_t reason, how;
 	uint64_t in, out;
