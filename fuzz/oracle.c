@@ -150,6 +150,8 @@ void oracle_reason(struct run *r, struct sim_conn *c, const struct sb_session *s
 
 void oracle_turn(struct run *r)
 {
+	if (r->stops && !r->stopped_at)
+		r->stopped_at = r->k->now;
 	for (uint32_t i = 0; i < r->k->conns; i++) {
 		struct sim_conn *c = &r->k->conn[i];
 		struct sb_conn *conn = oracle_conn(r, c->fd);

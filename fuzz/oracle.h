@@ -44,7 +44,7 @@ struct model {
 
 /* What is known of a connection besides what its kernel knows. */
 struct peer {
-	uint32_t listener;
+	uint32_t listener, event; /* event: of the script's, by which it came */
 	bool is_served;
 	uint8_t reason, how;
 	uint64_t in, out;
@@ -118,9 +118,11 @@ struct run {
 		struct sim_dgram d;
 	} asked; /* the datagram that is being answered */
 	uint64_t memory_waits;
-	uint32_t stops;    /* how often it was told to stop */
-	bool stop_at_wait; /* it will be when it waits next */
-	bool is_strict, has_more_allowed, is_alone, has_stopped, has_lacked_memory, has_gone_wrong;
+	uint32_t stops;      /* how often it was told to stop */
+	uint64_t stopped_at; /* when it heard of the first, 0 before */
+	bool stop_at_wait;   /* it will be when it waits next */
+	bool is_strict, has_more_allowed, is_alone, has_stopped, has_lacked_memory;
+	bool is_crowded; /* several have waited to be accepted, or one at a listener that heard nothing */
 	struct log_model log;
 	void (*on_log)(struct sb_sys *k, struct sb_slice some); /* who else wants it, or NULL */
 	char first_lines[8192]; /* of the log, written before there is anything to compare with */
@@ -186,7 +188,7 @@ void time_check_rest(const struct run *r, const struct sim_conn *c);
 void time_check_close(const struct run *r, const struct sim_conn *c, const struct sb_session *s);
 
 void door_settle(struct run *r);
-void door_check_rest(const struct run *r);
+void door_check_rest(struct run *r);
 void dgram_settle(struct run *r);
 
 void log_open(struct run *r, const struct sb_config *config);

@@ -303,9 +303,25 @@ static uint64_t heard_from(const struct run *r, int fd)
 	return deaf_at ? deaf_at + PAUSE : 0;
 }
 
-void door_check_rest(const struct run *r)
+/* Who finds a place when those are taken who waited, and others leave at the same time, is a race. */
+static void note_crowd(struct run *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->k->conns; i++) {
+		const struct sim_conn *c = &r->k->conn[i];
+
+		if (c->is_dgram || c->is_accepted)
+			continue;
+		n++;
+		r->is_crowded = r->is_crowded || n > 1 || heard_from(r, c->listener_fd) > r->k->now;
+	}
+}
+
+void door_check_rest(struct run *r)
 {
 	check_spare(r);
+	note_crowd(r);
 	for (uint32_t i = 0; i < r->doors; i++) {
 		const struct door *d = &r->door[i];
 

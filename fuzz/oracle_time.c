@@ -204,14 +204,22 @@ bool time_is_due(const struct run *r, const struct sim_conn *c, uint8_t reason)
 	return is_vague(r) || at <= r->k->now;
 }
 
-/* When what is left of a connection whose service has ended is cut off. */
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* When what is left of a connection whose service has ended is cut off. Once the server is told to stop, whoever had
+ * ended before has no longer than those that end by it. */
 static uint64_t end_at(const struct run *r, const struct sim_conn *c, const struct peer *p)
 {
-	enum sb_limit limit = p->reason == SB_WHY_STOP ? SB_LIMIT_STOP : SB_LIMIT_DRAIN;
-	uint64_t last = p->active > p->finished ? p->active : p->finished;
-	uint64_t at = after(p->finished, r->limit[limit]), idle = after(last, r->limit[SB_LIMIT_DRAIN_IDLE]);
+	uint64_t last = p->active > p->finished ? p->active : p->finished, at = SB_NEVER;
 
-	return c->is_shut && idle < at ? idle : at;
+	if (p->reason != SB_WHY_STOP)
+		at = after(p->finished, r->limit[SB_LIMIT_DRAIN]);
+	if (r->stops)
+		at = sooner(at, after(r->stopped_at ? r->stopped_at : r->k->now, r->limit[SB_LIMIT_STOP]));
+	return c->is_shut ? sooner(at, after(last, r->limit[SB_LIMIT_DRAIN_IDLE])) : at;
 }
 
 /* ---- rules ---- */
@@ -227,6 +235,8 @@ void time_check_rest(const struct run *r, const struct sim_conn *c)
 				 oracle_number(r, c), sb_reasons[p->reason].name);
 		return;
 	}
+	if (r->stops)
+		sb_found("%s: connection %u: is still served after a stop", r->backend, oracle_number(r, c));
 	for (int i = 0; i < TIMEOUTS && !is_vague(r); i++)
 		if (due_at(r, c, p, timeouts[i]) <= r->k->now)
 			sb_found("%s: connection %u: is still served, past its time: %s", r->backend,
@@ -241,7 +251,7 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 	bool owes = m->service == MODEL_ECHO && c->out_n < p->whole;
 	bool is_reset = s->how == SB_CLOSE_RESET, is_over, is_early;
 
-	if (c->is_rst || c->is_gone || c->is_spoilt || c->err || r->stops > 1 || r->has_gone_wrong)
+	if (c->is_rst || c->is_gone || c->is_spoilt || c->err || r->stops > 1)
 		return;
 	/* The clock, and too many bytes, end it with a reset. */
 	is_over = p->reason == SB_WHY_STALLED || p->reason == SB_WHY_SLOW_READER || end_at(r, c, p) <= r->k->now ||

@@ -127,7 +127,7 @@ static void open_slot(struct play *p)
 	p->slot[p->current] = c;
 	if (!c)
 		return;
-	p->r->peer[c - p->r->k->conn] = (struct peer){.listener = i};
+	p->r->peer[c - p->r->k->conn] = (struct peer){.listener = i, .event = p->events};
 	sb_tell("connection %u: peer %u to listener %u", (unsigned)(c - p->r->k->conn), p->current, i + 1);
 }
 
@@ -342,6 +342,7 @@ static void act(struct play *p, const struct sbs_event *e)
 
 void play_event(struct play *p, const struct sbs_event *e)
 {
+	p->events++;
 	if (e->kind == SBS_RUN || e->kind == SBS_CUT_OFF) {
 		play_run(p);
 		return;
@@ -385,6 +386,7 @@ void play_end(struct play *p)
 
 void play_last(struct play *p)
 {
+	p->events++;
 	p->address = p->r->is_strict ? 2 : 0;
 	p->has_port = false;
 	open_slot(p);
@@ -420,6 +422,7 @@ void play_probe(struct play *p)
 
 		p->listener = i;
 		p->current = 0;
+		p->events++;
 		open_slot(p);
 		c = p->slot[0];
 		if (!c)
@@ -435,5 +438,8 @@ void play_probe(struct play *p)
 			sb_found("%s: listener %u: after all this, a datagram is not received", r->backend, i + 1);
 		sim_leave(r->k, c);
 		play_wait(p, 700 * SB_S);
+		/* Without any limit a source would wait for room for ever; but who is gone says so. */
+		open_window(r->k, c);
+		play_run(p);
 	}
 }

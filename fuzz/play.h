@@ -17,7 +17,7 @@ struct play_blocks {
 struct play {
 	struct run *r;
 	struct sim_conn *slot[PLAY_CONNS];
-	uint32_t current, listener, address, port;
+	uint32_t current, listener, address, port, events;
 	bool has_listener, has_port, is_over;
 	uint32_t trunc;
 	struct play_blocks blocks;

@@ -76,7 +76,7 @@ static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struc
 static void check_refusal(const struct run *r, const struct fuzz_config *f, int err, const struct sb_fault *fault)
 {
 	const struct sb_sys *k = r->k;
-	bool is_file = k->file == SIM_FILE_LEFT || k->file == SIM_FILE_LIVE;
+	bool is_file = k->file == SIM_FILE_LEFT || k->file == SIM_FILE_LIVE || k->is_file_told;
 
 	if (k->faults == 0 && k->file != SIM_FILE_LIVE)
 		sb_found("%s: config %c: %s", r->backend, f->letter, fault->text);
@@ -212,9 +212,9 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	r->backend = ask->name ? ask->name : ask->backend;
 	r->io = ask->backend;
 	r->on_log = ask->on_log;
-	r->has_stopped = r->has_lacked_memory = false;
+	r->has_stopped = r->has_lacked_memory = r->is_crowded = false;
 	r->stops = r->sources = r->ids = 0;
-	r->total_full_at = 0;
+	r->total_full_at = r->stopped_at = 0;
 	memset(r->count, 0, sizeof(r->count));
 	memset(r->dropped, 0, sizeof(r->dropped));
 	r->asked.is_open = r->stop_at_wait = false;

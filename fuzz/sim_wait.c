@@ -158,6 +158,7 @@ int sb_sys_poll(struct sb_sys *k, struct sb_pollfd *fds, size_t n, int64_t wait_
 	/* Nobody to wait for: only time passes. */
 	if (n == 0 && wait_ns > 0) {
 		k->now += (uint64_t)wait_ns;
+		k->slept += (uint64_t)wait_ns;
 		k->until = k->until > k->now ? k->until : k->now;
 		return 0;
 	}

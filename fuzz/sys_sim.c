@@ -158,6 +158,7 @@ int sb_sys_bind_unix(struct sb_sys *k, int fd, const char *path)
 	size_t n = strlen(path);
 
 	sim_get(k, fd, "bind");
+	k->is_file_told = k->is_file_told || r == -EADDRINUSE;
 	if (r < 0)
 		return r;
 	if (k->file != SIM_FILE_NONE || file_at(k, path) < k->files_n)

@@ -133,6 +133,7 @@ struct sb_sys {
 	uint64_t now, until; /* the clock; how far the script lets it go */
 	bool is_idle;        /* the server waits, and nothing will come before until */
 	uint32_t idle_waits, waits;
+	uint64_t slept; /* time that it let pass on its own, waiting for nobody */
 	struct sim_fd fd[SIM_FDS];
 	uint32_t used[SIM_FDS];               /* how often each slot was used: survives closing */
 	uint32_t fds, fds_max, orders, slots; /* slots: below it are all that were ever used */
@@ -157,6 +158,7 @@ struct sb_sys {
 	char files[SIM_FILES][SIM_PATH_MAX]; /* of ours */
 	uint32_t files_n;
 	bool is_file_stuck; /* it could not be removed */
+	bool is_file_told;  /* a bind was made to say that there is one */
 	bool is_log_full, is_log_broken;
 	bool is_log_late;  /* the last write of the log failed: what it had waits */
 	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
