@@ -118,29 +118,44 @@ static void choose(struct fuzz_config *f, int row, const char *backend)
 		fuzz_config_set(f, words[i]);
 }
 
+static int row_of(uint8_t letter)
+{
+	for (int i = 0; i < ROWS; i++)
+		if (rows[i].letter == letter)
+			return i;
+	return -1;
+}
+
+static int limit_of(uint8_t letter)
+{
+	for (int i = 0; i < LIMITS; i++)
+		if (limits[i].letter == letter)
+			return i;
+	return -1;
+}
+
 void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, const char *backend)
 {
-	struct sbs_event e;
+	uint64_t value[LIMITS];
+	int order[LIMITS], set = 0, row = -1;
 	bool is_set[LIMITS] = {false};
+	struct sbs_event e;
 	size_t at = 0;
-	int row = -1;
 
 	f->c = (struct sb_config){.listens = f->listens, .options = f->options, .log_fd = SIM_LOG_FD};
 	f->text_n = 0;
-	for (int pass = 0; pass < 2; pass++) {
-		for (at = 0; sbs_next(script, n, &at, &e);) {
-			if (e.kind != SBS_KNOB)
-				continue;
-			for (int i = 0; pass == 0 && e.arg[0] == 'c' && i < ROWS && row < 0; i++)
-				if (rows[i].letter == e.arg[1])
-					row = i;
-			for (int i = 0; pass == 1 && i < LIMITS; i++)
-				if (limits[i].letter == e.arg[0] && !is_set[i]) {
-					is_set[i] = true;
-					set_limit(f, limits[i].limit, e.v);
-				}
-		}
-		if (pass == 0)
-			choose(f, row < 0 ? 0 : row, backend);
+	while (sbs_next(script, n, &at, &e)) {
+		int i = e.kind == SBS_KNOB ? limit_of(e.arg[0]) : -1;
+
+		if (e.kind == SBS_KNOB && e.arg[0] == 'c' && row < 0)
+			row = row_of(e.arg[1]);
+		if (i < 0 || is_set[i])
+			continue;
+		is_set[i] = true;
+		value[i] = e.v;
+		order[set++] = i;
 	}
+	choose(f, row < 0 ? 0 : row, backend);
+	for (int i = 0; i < set; i++)
+		set_limit(f, limits[order[i]].limit, value[order[i]]);
 }

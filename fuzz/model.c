@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What a line asks for, read a second time and as simply as possible: lines of configs.def are well-formed. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,4 +116,36 @@ void model_read(struct model *m, const char *listen)
 	if (value_of(line, "recv=", room))
 		m->recv_max = (uint32_t)model_number(room, NULL);
 	read_framing(m, value_of(line, "frame=", room) ? room : "raw");
+}
+
+/* As printf would, which under sanitizers is slow. */
+static char *decimal(char *at, unsigned v)
+{
+	if (v >= 10)
+		at = decimal(at, v / 10);
+	*at++ = (char)('0' + v % 10);
+	return at;
+}
+
+const char *model_addr(char room[MODEL_ADDR_MAX], const struct sb_addr *a)
+{
+	char *at = room;
+
+	if (a->family == SB_UNIX)
+		return "unix:";
+	if (a->family == SB_IPV6) {
+		*at++ = '[';
+		inet_ntop(AF_INET6, a->ip, at, INET6_ADDRSTRLEN);
+		at += strlen(at);
+		*at++ = ']';
+	}
+	for (int i = 0; i < 4 && a->family == SB_IPV4; i++) {
+		if (i)
+			*at++ = '.';
+		at = decimal(at, a->ip[i]);
+	}
+	*at++ = ':';
+	at = decimal(at, a->port);
+	*at = '\0';
+	return room;
 }

@@ -188,23 +188,21 @@ void oracle_wait(struct run *r)
 /* It was taken, and closed again without being served. */
 static void check_refused(struct run *r, const struct sim_conn *c, struct peer *p)
 {
-	char from[80];
-	struct sb_text t = sb_text_in(from, sizeof(from));
+	char from[MODEL_ADDR_MAX];
 
 	if (p->refusal || p->is_shed)
 		return;
 	if (!c->is_spoilt)
 		sb_found("%s: connection %u: is refused, and must be served", r->backend, oracle_number(r, c));
 	/* It could not be registered. */
-	sb_text_addr(&t, &c->addr);
-	sb_text_end(&t);
 	p->is_served = false;
 	r->ids--;
 	r->door[p->listener].served--;
 	r->count[SB_COUNT_ACCEPTED]--;
 	r->count[SB_COUNT_REFUSED]++;
 	log_forget(r, SB_LOG_OPEN);
-	log_expect(r, SB_LOG_REFUSE, "peer=%s listener=%u reason=%s", from, p->listener + 1, sb_errname(c->add_err));
+	log_expect(r, SB_LOG_REFUSE, "peer=%s listener=%u reason=%s", model_addr(from, &c->addr), p->listener + 1,
+		   sb_errname(c->add_err));
 }
 
 /* "key=N", with a space before, when there is something to say. */
@@ -218,19 +216,16 @@ static const char *field(char room[48], const char *key, uint64_t v)
 
 static void log_close(struct run *r, const struct sim_conn *c, const struct peer *p, const struct sb_session *s)
 {
-	char from[80], dropped[48], unsent[48], offset[48], error[48] = "";
+	char from[MODEL_ADDR_MAX], dropped[48], unsent[48], offset[48], error[48] = "";
 	const char *change = sb_reasons[p->reason].change;
-	struct sb_text t = sb_text_in(from, sizeof(from));
 
-	sb_text_addr(&t, &c->addr);
-	sb_text_end(&t);
 	offset[0] = '\0';
 	if (s->leg.scan.err)
 		snprintf(offset, sizeof(offset), " offset=%llu", (unsigned long long)s->leg.scan.base);
 	if (s->err)
 		snprintf(error, sizeof(error), " errno=%s", sb_errname(s->err));
 	log_expect(r, SB_LOG_CLOSE, "conn=%u peer=%s reason=%s how=%s in=%u out=%llu frames=%u%s%s%s%s%s%s", p->id,
-		   from, why(p->reason), p->how == SB_CLOSE_RESET ? "rst" : "close", c->in_n,
+		   model_addr(from, &c->addr), why(p->reason), p->how == SB_CLOSE_RESET ? "rst" : "close", c->in_n,
 		   (unsigned long long)c->out_n, p->frames, field(dropped, "dropped", p->dropped),
 		   field(unsent, "unsent", p->unsent), offset, error, change[0] ? " change=" : "", change);
 }

@@ -132,6 +132,9 @@ struct run {
 /* Reads the model of a listener's text, "tcp://127.0.0.1:0,ECHO frame=line". */
 uint64_t model_number(const char *text, char **end);
 void model_read(struct model *m, const char *listen);
+/* An address as the log says it; not always in room. */
+enum { MODEL_ADDR_MAX = 64 };
+const char *model_addr(char room[MODEL_ADDR_MAX], const struct sb_addr *a);
 
 /* To be called by the kernel: see sys_sim.h. */
 void oracle_on_recv(struct sb_sys *k, struct sim_conn *c, size_t n);

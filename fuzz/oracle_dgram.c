@@ -134,13 +134,10 @@ static void log_drop(struct run *r, enum sb_drop why, const char *err)
 {
 	const struct sim_dgram *d = &r->asked.d;
 	const char *change = sb_drops[why].change;
-	char from[80];
-	struct sb_text t = sb_text_in(from, sizeof(from));
+	char from[MODEL_ADDR_MAX];
 
-	sb_text_addr(&t, &d->src);
-	sb_text_end(&t);
 	r->dropped[why]++;
-	log_expect(r, SB_LOG_DROP, "peer=%s listener=%u reason=%s bytes=%u%s%s%s%s", from,
+	log_expect(r, SB_LOG_DROP, "peer=%s listener=%u reason=%s bytes=%u%s%s%s%s", model_addr(from, &d->src),
 		   r->peer[d->conn].listener + 1, sb_drops[why].name,
 		   d->n + (d->extra ? SB_IO_BUF_SIZE - d->n + d->extra : 0), err[0] ? " errno=" : "", err,
 		   change[0] ? " change=" : "", change);
@@ -161,8 +158,7 @@ void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d)
 {
 	struct run *r = k->user;
 	const struct model *m = &r->model[r->peer[d->conn].listener];
-	char from[80];
-	struct sb_text t = sb_text_in(from, sizeof(from));
+	char from[MODEL_ADDR_MAX];
 	uint32_t n = d->extra ? SB_IO_BUF_SIZE + d->extra : d->n;
 
 	dgram_settle(r);
@@ -173,9 +169,8 @@ void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d)
 	r->asked.why = judge(r, m, d);
 	r->count[SB_COUNT_DATAGRAMS_IN]++;
 	r->count[SB_COUNT_BYTES_IN] += n;
-	sb_text_addr(&t, &d->src);
-	sb_text_end(&t);
-	log_expect(r, SB_LOG_RECV, "peer=%s listener=%u bytes=%u", from, r->peer[d->conn].listener + 1, n);
+	log_expect(r, SB_LOG_RECV, "peer=%s listener=%u bytes=%u", model_addr(from, &d->src),
+		   r->peer[d->conn].listener + 1, n);
 	if (r->asked.why != SB_DROP_NONE)
 		log_drop(r, r->asked.why, "");
 	else if (m->service == MODEL_SOURCE && !m->is_endless)

@@ -80,13 +80,9 @@ static void expect_first_lines(struct run *r, uint32_t i)
 {
 	const struct model *m = &r->model[i];
 	const char *on = m->is_unix ? "unix:" : m->is_tcp ? "tcp://" : "udp://";
-	char address[80] = "/sim";
-	struct sb_text t = sb_text_in(address, sizeof(address));
+	char room[MODEL_ADDR_MAX];
+	const char *address = m->is_unix ? "/sim" : model_addr(room, &r->k->fd[(uint32_t)r->door[i].fd % SIM_FDS].addr);
 
-	if (!m->is_unix) {
-		sb_text_addr(&t, &r->k->fd[(uint32_t)r->door[i].fd % SIM_FDS].addr);
-		sb_text_end(&t);
-	}
 	if (m->rcvbuf >= 0)
 		log_expect(r, SB_LOG_OPTION, "listener=%u name=SO_RCVBUF asked=%d effective=%d", i + 1, m->rcvbuf,
 			   2 * m->rcvbuf);
@@ -107,8 +103,8 @@ void oracle_open(struct run *r, const struct sb_config *config)
 		r->has_more_allowed = r->has_more_allowed || strcmp(config->options[i], "allow=192.0.2.0/24") == 0;
 	read_limits(r->limit, config, r->is_strict);
 	log_open(r, config);
-	log_expect(r, SB_LOG_PROFILE, "name=%s io=%s max-conns=%llu%s", r->is_strict ? "strict" : "loopback",
-		   r->io, (unsigned long long)r->limit[SB_LIMIT_CONNS],
+	log_expect(r, SB_LOG_PROFILE, "name=%s io=%s max-conns=%llu%s", r->is_strict ? "strict" : "loopback", r->io,
+		   (unsigned long long)r->limit[SB_LIMIT_CONNS],
 		   r->is_strict ? " why='an address is not a loopback one: others can reach this server'" : "");
 	r->doors = 0;
 	for (uint32_t i = 0; i < r->srv->listeners_n; i++) {
@@ -219,16 +215,14 @@ static void count_error(struct run *r, struct door *d, uint32_t i, int res)
 static void let_in(struct run *r, struct sim_conn *c, struct door *d, uint32_t i)
 {
 	struct peer *p = &r->peer[oracle_number(r, c)];
-	char from[80];
-	struct sb_text t = sb_text_in(from, sizeof(from));
+	char from[MODEL_ADDR_MAX];
 
-	sb_text_addr(&t, &c->addr);
-	sb_text_end(&t);
 	p->refusal = refusal_of(r, c);
 	if (p->refusal || c->is_spoilt) {
 		r->count[SB_COUNT_REFUSED]++;
 		if (p->refusal)
-			log_expect(r, SB_LOG_REFUSE, "peer=%s listener=%u %s", from, i + 1, p->refusal);
+			log_expect(r, SB_LOG_REFUSE, "peer=%s listener=%u %s", model_addr(from, &c->addr), i + 1,
+				   p->refusal);
 		return;
 	}
 	p->is_served = true;
@@ -236,7 +230,7 @@ static void let_in(struct run *r, struct sim_conn *c, struct door *d, uint32_t i
 	d->served++;
 	r->count[SB_COUNT_ACCEPTED]++;
 	time_on_accept(r, c);
-	log_expect(r, SB_LOG_OPEN, "conn=%u peer=%s listener=%u", p->id, from, i + 1);
+	log_expect(r, SB_LOG_OPEN, "conn=%u peer=%s listener=%u", p->id, model_addr(from, &c->addr), i + 1);
 }
 
 void oracle_on_accept(struct sb_sys *k, int fd, struct sim_conn *c, int res)

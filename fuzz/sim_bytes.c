@@ -33,6 +33,7 @@ void sim_lend(struct sb_sys *k, uint8_t *p, size_t n)
 	if (n > (size_t)(k->lent + k->lent_n - p))
 		sb_found("kernel: a receive of %zu bytes, behind the end of the receive buffer", n);
 	unpoison(k->lent, k->lent_n);
+	k->is_taken_back = false;
 }
 
 void sim_lent(struct sb_sys *k, uint8_t *p, size_t n)
@@ -43,8 +44,10 @@ void sim_lent(struct sb_sys *k, uint8_t *p, size_t n)
 
 void sim_take_back(struct sb_sys *k)
 {
-	if (k->lent)
-		poison(k->lent, k->lent_n);
+	if (!k->lent || k->is_taken_back)
+		return;
+	poison(k->lent, k->lent_n);
+	k->is_taken_back = true;
 }
 
 /* ---- streams ---- */

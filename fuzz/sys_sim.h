@@ -171,6 +171,7 @@ struct sb_sys {
 	/* The server's receive buffer: good from a recv to the next wait. */
 	uint8_t *lent;
 	size_t lent_n;
+	bool is_taken_back; /* nobody may touch it */
 	/* What a target wants to know. Each may be NULL. */
 	void (*on_recv)(struct sb_sys *k, struct sim_conn *c, size_t n);
 	/* After accept (what it came to on this listener), recv, send and shutdown (of n bytes: r). */

@@ -10,9 +10,11 @@
  */
 #include "service/service.h"
 
+#include <assert.h>
+
 #include "base/rng.h"
 
-enum { RING = 95, RING_FIRST = ' ', LEN_DEFAULT = 1024 };
+enum { RING = 95, LEN_DEFAULT = 1024 };
 
 /* ---- the stream ---- */
 
@@ -35,16 +37,6 @@ static void fill_random(uint64_t seed, uint64_t at, uint8_t *out, size_t n)
 	}
 }
 
-static void fill_ring(uint64_t at, uint8_t *out, size_t n)
-{
-	uint32_t c = (uint32_t)(at % RING);
-
-	for (size_t i = 0; i < n; i++) {
-		out[i] = (uint8_t)(RING_FIRST + c);
-		c = c + 1 == RING ? 0 : c + 1;
-	}
-}
-
 static void fill_text(struct sb_slice text, uint64_t at, uint8_t *out, size_t n)
 {
 	size_t from = (size_t)(at % text.n);
@@ -57,6 +49,16 @@ static void fill_text(struct sb_slice text, uint64_t at, uint8_t *out, size_t n)
 		n -= some;
 		from = 0;
 	}
+}
+
+/* Lines are short, and there are many: the ring is a text to be copied, not to be counted through. */
+static void fill_ring(uint64_t at, uint8_t *out, size_t n)
+{
+	static const char ring[] = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+				   "abcdefghijklmnopqrstuvwxyz{|}~";
+
+	static_assert(sizeof(ring) == RING + 1, "the printable characters of ASCII");
+	fill_text(sb_slice(ring, RING), at, out, n);
 }
 
 void sb_source_payload(const struct sb_source *source, uint64_t i, uint64_t from, uint8_t *out, size_t n)
