@@ -28,6 +28,7 @@ layers='base codec scenario service core sockopt io server'
 python=/usr/bin/python3
 export PYTHONDONTWRITEBYTECODE=1
 
+"$python" ci/coverage.py --self-test || exit 2
 sb_install clang-19 llvm-19 libclang-rt-19-dev cmake make python3 || exit 2
 mapfile -t targets < <(ci/fuzz.sh | awk '{ print $1 }')
 mkdir -p $build
@@ -44,13 +45,15 @@ mkdir -p $build
 status=0
 rm -rf $build/profile $build/html
 mkdir -p $build/profile
-for target in "${targets[@]}"; do
-	LLVM_PROFILE_FILE=$build/profile/$target.profraw $build/replay_"$target" corpus/"$target" \
-		>$build/coverage.log 2>&1 && continue
-	echo "corpus/$target:"
-	tail -n 5 $build/coverage.log
-	status=1
-done
+replay() { # TARGET
+	local to=build/cov/profile/$1
+	LLVM_PROFILE_FILE=$to.profraw build/cov/replay_"$1" corpus/"$1" >"$to.log" 2>&1 && return
+	echo "corpus/$1:"
+	tail -n 5 "$to.log"
+	return 1
+}
+export -f replay
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I TARGET bash -c 'replay TARGET' || status=1
 [ -z "$(git status --porcelain corpus 2>/dev/null)" ] || echo "corpus/ has changes that are not committed"
 llvm-profdata-19 merge -sparse -o $build/all.profdata $build/profile/*.profraw || exit 2
 
@@ -69,7 +72,8 @@ cov() { # COMMAND...
 }
 cov export -format=lcov >$build/all.lcov && cov export -format=text >$build/all.json &&
 	cov show -format=html -show-branches=count -output-dir=$build/html >/dev/null || exit 2
+echo "HTML: $build/html/index.html"
 # shellcheck disable=SC2086 # gate is a word or none
 "$python" ci/coverage.py $gate $build/all.lcov $build/all.json $layers || status=1
-echo "HTML: $build/html/index.html"
+[ $status = 0 ] || echo "FAILED, see above"
 exit $status

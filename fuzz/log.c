@@ -9,7 +9,8 @@
  *      u M F, i M F    numbers;  w N, a word;  x N BYTES, a text;  a, an address;  t M F, a time
  *   r N EVENT          N times a line without fields     q N EVENT   the same as somebody has asked for
  *   + M F              time passes                       s           sb_log_sum_up
- *   f N                sb_log_flush, with a reader that takes N * N bytes, by N % 7 * 100 at a time
+ *   f N                sb_log_flush, with a reader that takes N * N bytes, by N % 7 * 100 at a time; N % 4: how it
+ *                      says that it is full
  *   e                  the next write is interrupted     c           the reader is gone; z: writes say 0
  *
  * What must hold: what has been read and what waits are the lines in order, each whole; a line is there unless its
@@ -36,6 +37,7 @@ struct sb_sys {
 	size_t takes, step; /* bytes it takes before it is full; at most so many at a time */
 	bool is_interrupted, is_gone, is_at_zero;
 	size_t read_n;
+	int full; /* the errno for it */
 };
 
 static struct {
@@ -114,7 +116,7 @@ long sb_sys_log_write(struct sb_sys *sys, int fd, const void *p, size_t n)
 	}
 	some = some < sys->takes ? some : sys->takes;
 	if (some == 0)
-		return -EAGAIN;
+		return -sys->full;
 	sys->takes -= some;
 	sys->read_n += some;
 	return (long)some;
@@ -347,12 +349,13 @@ static void sum_up(void)
 	}
 }
 
-static void flush(size_t takes, size_t step)
+static void flush(size_t takes, size_t step, int full)
 {
 	bool is_asked = !is_off && out_n > reader.read_n;
 
 	reader.takes = takes;
 	reader.step = step ? step : SB_LOG_ROOM;
+	reader.full = full;
 	sb_log_flush(&log_of, &reader);
 	if (reader.is_gone && !is_off) {
 		is_off = true;
@@ -378,6 +381,7 @@ static void check(char call)
 static void act(struct input *in)
 {
 	static const char calls[] = "lr+sfeqcz";
+	static const int full[] = {EAGAIN, ENOSPC, ENOBUFS, ENOMEM};
 	char call = (char)byte(in);
 	size_t n;
 
@@ -399,7 +403,7 @@ static void act(struct input *in)
 		break;
 	case 'f':
 		n = byte(in);
-		flush(n * n, n % 7 * 100);
+		flush(n * n, n % 7 * 100, full[n % 4]);
 		break;
 	case 'e':
 		reader.is_interrupted = true;
@@ -468,9 +472,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		act(&in);
 	now += 2 * SB_S;
 	sum_up();
-	flush(SIZE_MAX, 0);
+	flush(SIZE_MAX, 0, EAGAIN);
 	sum_up();
-	flush(SIZE_MAX, 0);
+	flush(SIZE_MAX, 0, EAGAIN);
 	check('.');
 	/* Nothing is forgotten: every line was read, or counted in one that was. */
 	for (int i = 0; i < SB_LOG_EVENTS && !is_off; i++)

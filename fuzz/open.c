@@ -146,10 +146,10 @@ static void read_line(struct start *s, const char *line)
 	}
 }
 
-static bool has_option(const struct start *s, const char *name)
+static bool has_option(const struct start *s, const char *option)
 {
 	for (size_t i = 0; i < s->c.options_n; i++)
-		if (strncmp(s->options[i], name, strlen(name)) == 0)
+		if (strncmp(s->options[i], option, strcspn(option, "=") + 1) == 0)
 			return true;
 	return false;
 }
@@ -239,6 +239,12 @@ static void check_start(void)
 		sb_found("init returns 0, though %s failed", sim_call_name(f->call));
 }
 
+/* Of the defaults, those on [::1] are the second and the last: without its address the server goes on. */
+static bool may_miss(size_t i)
+{
+	return now.c.listens_n == 0 && i % 2 == 1 && kernel->faults > 0;
+}
+
 static void check_ports(const struct sb_server *srv)
 {
 	size_t n = now.c.listens_n ? now.c.listens_n : 4;
@@ -247,7 +253,7 @@ static void check_ports(const struct sb_server *srv)
 		bool is_unix = now.c.listens_n && strncmp(now.listens[i], "unix:", 5) == 0;
 		int port = sb_server_port(srv, i);
 
-		if (now.c.listens_n && (is_unix ? port != 0 : port < 1 || port > 65535))
+		if (is_unix ? port != 0 : (port < 1 || port > 65535) && !may_miss(i))
 			sb_found("listener %zu has port %d", i + 1, port);
 		note((uint64_t)port);
 	}
