@@ -14,14 +14,18 @@ A patch begins with a header, one "Key: value" a line, then an empty line:
   Preset: NAME                 canaries: built with this preset, and replayed only
 
 How it is found: stage 0 replays corpus/TARGET; stage 1 fuzzes from it; with --empty, it is also fuzzed from nothing.
-Executions are inputs run until then. The sanitizers' column: the corpus, and the input that found it, are run again
-with every check of the harness muted (replay_TARGET -s): what still ends the process is a sanitizer, an assert of
-src/, or a hang. That is what fuzzing without oracles would have had.
+Executions are inputs run until then. With --sanitizers, the corpus, and the input that found it, are run again with
+every check of the harness muted (replay_TARGET -q): what still ends the process is a sanitizer, an assert of src/, or
+a hang. That is what fuzzing without oracles would have had.
+
+Only what a patch needs is built, when it is needed; runs at the same time have trees of their own. The last line is
+N passed, N failed, and what has failed is named before it.
 """
 import argparse
 import collections
 import concurrent.futures
 import dataclasses
+import fcntl
 import filecmp
 import json
 import os
@@ -38,9 +42,10 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HOME = ROOT / 'build/mutants'
 CLASSES = 'framing buffer option state io-error limit timer udp backend config'.split()
-REPLAY_SECONDS, EMPTY_SECONDS, CONTROL_SECONDS, INPUT_SECONDS = 60, 300, 10, 10
+EMPTY_SECONDS, CONTROL_SECONDS, INPUT_SECONDS = 300, 10, 10
+REPLAY_SECONDS = 60  # the tree as it is; with a bug in it, what is much longer than that has no end
 
-# What was said, by what it is about: the first that fits.
+# What was said, by what it is about: the first that fits; the rest is what the targets with a model say.
 ORACLES = [(name, re.compile(regex)) for name, regex in [
     ('split≠whole', 'split≠whole'), ('batch≠whole', 'batch≠whole'), ('whole≠reference', 'whole≠reference'),
     ('encode≠reference', 'encode≠reference'), ('decode(encode(x))≠x', 'decode.encode'), ('promise', 'promise'),
@@ -119,10 +124,23 @@ class BuildError(Exception):
 class Tree:
     """A copy of the tree, kept in step with it by content, so that only what has changed is built again."""
 
-    def __init__(self, number):
-        self.path = HOME / f'tree{number or ""}'
-        self.path.mkdir(parents=True, exist_ok=True)
+    def __init__(self):
+        self.replayed = {}
+        self.path, self.lock = self.first_free()
         self.copy()
+
+    @staticmethod
+    def first_free():
+        for number in range(1000):
+            path = HOME / f'tree{number or ""}'
+            path.mkdir(parents=True, exist_ok=True)
+            lock = open(f'{path}.lock', 'w', encoding='utf-8')  # pylint: disable=consider-using-with
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return path, lock
+            except BlockingIOError:
+                lock.close()
+        sys.exit(f'{HOME}: no tree that nobody uses')
 
     def copy(self):
         names = subprocess.run(['git', 'ls-files', '-co', '--exclude-standard', '-z'], cwd=ROOT, check=True,
@@ -149,15 +167,32 @@ class Tree:
 
     def build(self, preset, programs):
         build = self.path / 'build' / preset
-        if not (build / 'Makefile').exists():
-            self.run(['cmake', '--preset', preset])
-        self.run(['cmake', '--build', f'build/{preset}', '-j', str(os.cpu_count()), '--target', *programs])
+        if not (build / 'build.ninja').exists():
+            shutil.rmtree(build, ignore_errors=True)
+            self.run(['cmake', '--preset', preset, '-G', 'Ninja'])
+        self.run(['ninja', '-C', f'build/{preset}', *programs])
 
     def run(self, command):
-        r = subprocess.run(command, cwd=self.path, capture_output=True, text=True, errors='replace')
+        # Half of what is compiled is what the last patch had changed, as it was before: ccache knows it, where it is.
+        env = os.environ | {'CCACHE_BASEDIR': str(self.path), 'CCACHE_NOHASHDIR': '1'}
+        if shutil.which('ccache'):
+            env.setdefault('CMAKE_C_COMPILER_LAUNCHER', 'ccache')
+        r = subprocess.run(command, cwd=self.path, env=env, capture_output=True, text=True, errors='replace')
         if r.returncode:
             lines = [x for x in (r.stdout + r.stderr).splitlines() if 'rror' in x or '***' in x] or ['no reason given']
             raise BuildError(f'does not build: {lines[0]}')
+
+    def replay(self, preset, targets):
+        """Without a bug in it all must be well, or nothing that is found says anything. Keeps how long it takes."""
+        for target in targets:
+            status, said, seconds = run([self.program(preset, f'replay_{target}'), f'{self.path}/corpus/{target}'],
+                                        REPLAY_SECONDS)
+            if status != 0:
+                raise BuildError(f'{target} finds something where no bug was planted: {oracle_of(said)[1]}')
+            self.replayed[preset, target] = seconds
+
+    def seconds_for(self, preset, target):
+        return 5 + 10 * self.replayed.get((preset, target), REPLAY_SECONDS / 10)
 
     def program(self, preset, name):
         return str(self.path / 'build' / preset / name)
@@ -172,7 +207,7 @@ def oracle_of(text):
     found = next((x[len('FOUND '):] for x in lines if x.startswith('FOUND ')), None)
     if found:
         plain = re.sub(r'^(e?poll): ', '', found)
-        return next((name for name, regex in ORACLES if regex.search(plain)), 'other'), found
+        return next((name for name, regex in ORACLES if regex.search(plain)), 'model'), found
     for regex, name in ((r'Assertion .* failed', 'assert'), (r'runtime error: ', 'UBSan'), (r'LeakSanitizer', 'LSan'),
                         (r'MemorySanitizer', 'MSan'), (r'AddressSanitizer', 'ASan'),
                         (r'ERROR: libFuzzer: timeout', 'hang'), (r'ERROR: libFuzzer', 'libFuzzer')):
@@ -199,11 +234,12 @@ def run(command, seconds):
 
 def replay(tree, preset, target):
     program = tree.program(preset, f'replay_{target}')
-    status, said, seconds = run([program, f'{tree.path}/corpus/{target}'], REPLAY_SECONDS)
+    limit = tree.seconds_for(preset, target)
+    status, said, seconds = run([program, f'{tree.path}/corpus/{target}'], limit)
     if status == 0:
         return None
     ran = re.findall(r'(?m)^after (\d+) executions', said)
-    oracle, line = oracle_of(said) if status is not None else ('hang', f'no end after {REPLAY_SECONDS} s')
+    oracle, line = oracle_of(said) if status is not None else ('hang', f'no end after {limit:.0f} s')
     return Kill(target, 'replay', line, oracle, seconds, int(ran[-1]) if ran else 0)
 
 
@@ -227,7 +263,8 @@ def fuzz(tree, target, seconds, seed, is_empty, finds):
 def sanitizers(tree, preset, target, finds):
     """What ends the process when the harness says nothing; '' for nothing."""
     inputs = [f'{tree.path}/corpus/{target}'] + [str(x) for x in sorted(pathlib.Path(finds).glob('*'))]
-    status, said, _ = run([tree.program(preset, f'replay_{target}'), '-q', *inputs], REPLAY_SECONDS)
+    status, said, _ = run([tree.program(preset, f'replay_{target}'), '-q', *inputs],
+                          2 * tree.seconds_for(preset, target))
     if status == 0:
         return ''
     return oracle_of(re.sub(r'(?m)^FOUND .*', '', said))[0] if status is not None else 'hang'
@@ -237,17 +274,20 @@ def attack(tree, patch, options):
     """The kill, or None; and, with --empty, a kill or None for each seed."""
     preset = patch.header.get('Preset', 'fuzz')
     kill, empties = None, []
-    tree.build(preset, [f'replay_{t}' for t in patch.targets])
     with tempfile.TemporaryDirectory() as finds:
         for target in patch.targets:
-            kill = kill or replay(tree, preset, target)
-        if preset == 'fuzz' and (not kill or options.empty):
-            tree.build(preset, [f'fuzz_{t}' for t in patch.targets])
-        for target in patch.targets if preset == 'fuzz' and not kill else []:
-            seconds = min(patch.budget, CONTROL_SECONDS) if patch.is_control else patch.budget
-            kill = kill or fuzz(tree, target, min(seconds, options.budget), options.seed, False, finds)
-        if kill and not options.canaries:
+            if not kill:
+                tree.build(preset, [f'replay_{target}'])
+                kill = replay(tree, preset, target)
+        for target in patch.targets if preset == 'fuzz' and options.budget else []:
+            seconds = min(patch.budget, options.budget, CONTROL_SECONDS if patch.is_control else patch.budget)
+            if not kill:
+                tree.build(preset, [f'fuzz_{target}'])
+                kill = fuzz(tree, target, seconds, options.seed, False, finds)
+        if kill and options.sanitizers:
             kill.by_sanitizers = sanitizers(tree, preset, kill.target, finds)
+        if options.empty:
+            tree.build(preset, [f'fuzz_{t}' for t in patch.targets])
         for seed in range(options.seed, options.seed + options.seeds) if options.empty and not patch.is_control else []:
             empties.append(next((k for t in patch.targets
                                  if (k := fuzz(tree, t, options.empty_seconds, seed, True, finds))), None))
@@ -283,12 +323,12 @@ def one(tree, patch, options):
 # ---- telling -------------------------------------------------------------------------------------------------
 
 
-def say(patch, kill, empties, wrong):
+def say(patch, kill, empties, wrong, is_muted_too):
     number = patch.name.split('-')[0]
     text = f'{number:>4} {patch.header["Class"]:9}'
     if kill:
-        text += (f' {kill.target:9} {kill.stage:6} {kill.oracle:19} {kill.seconds:6.2f} s {kill.executions:9} runs'
-                 f'  sanitizers: {kill.by_sanitizers or "no":6}')
+        text += f' {kill.target:9} {kill.stage:6} {kill.oracle:19} {kill.seconds:6.2f} s {kill.executions:9} runs'
+        text += f'  sanitizers: {kill.by_sanitizers or "no"}' if is_muted_too else ''
     else:
         text += ' as it must be: not found' if patch.is_control and not wrong else ' -'
     for k in empties:
@@ -326,7 +366,7 @@ def sum_up(results, options):
     print('by oracle:', ', '.join(f'{name} {n}' for name, n in by.most_common()))
     stages = collections.Counter(k.stage for k in kills)
     print('by stage:', ', '.join(f'{name} {n}' for name, n in stages.most_common()))
-    if not options.canaries:
+    if options.sanitizers:
         alone = collections.Counter(k.by_sanitizers for k in kills if k.by_sanitizers)
         print(f'by sanitizers, asserts and hangs alone: {sum(alone.values())} of {len(mutants)}'
               f' ({", ".join(f"{name} {n}" for name, n in alone.most_common())})')
@@ -338,6 +378,7 @@ def sum_up(results, options):
     bad = [(p, w) for p, _, _, w in results if w]
     for patch, wrong in bad:
         print(f'FAILED: {patch.name}: {wrong}')
+    print(f'{len(results) - len(bad)} passed, {len(bad)} failed')
     return 1 if bad else 0
 
 
@@ -371,12 +412,16 @@ def choose(options):
 def work(patches, options):
     trees = queue.Queue()
     began = time.monotonic()
-    programs = sorted({f'replay_{t}' for p in patches for t in p.targets if 'Preset' not in p.header})
-    for i in range(options.jobs):
-        tree = Tree(i)
-        tree.build('fuzz', programs or ['replay_empty'])
+    needed = collections.defaultdict(set)
+    for p in patches:
+        needed[p.header.get('Preset', 'fuzz')] |= set(p.targets)
+    for _ in range(options.jobs):
+        tree = Tree()
+        for preset, targets in needed.items():
+            tree.build(preset, [f'replay_{t}' for t in sorted(targets)])
+            tree.replay(preset, sorted(targets))
         trees.put(tree)
-    print(f'built in {time.monotonic() - began:.0f} s', flush=True)
+    print(f'built in {time.monotonic() - began:.0f} s, and well without a bug', flush=True)
 
     def with_tree(patch):
         tree = trees.get()
@@ -384,7 +429,7 @@ def work(patches, options):
             result = one(tree, patch, options)
         finally:
             trees.put(tree)
-        say(*result)
+        say(*result, options.sanitizers)
         return result
 
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -407,6 +452,7 @@ def self_test(options):
             path = pathlib.Path(room) / f'{name}.patch'
             path.write_text(head + text, encoding='utf-8')
             patches.append(read_patch(path))
+        options.budget = 2
         results = work(patches, options)
         status = sum_up(results, options)
     told = {p.name: w for p, _, _, w in results}
@@ -425,15 +471,19 @@ def main():
     parser.add_argument('--empty-seconds', type=int, default=EMPTY_SECONDS, metavar='S')
     parser.add_argument('--seeds', type=int, default=1, metavar='N', help='runs from an empty corpus (default 1)')
     parser.add_argument('--seed', type=int, default=1, metavar='N', help='the first seed (default 1)')
-    parser.add_argument('--budget', type=int, default=3600, metavar='S', help='fuzz no longer than this')
+    parser.add_argument('--budget', type=int, default=3600, metavar='S', help='fuzz no longer; 0: only replay')
+    parser.add_argument('--sanitizers', action='store_true', help='also what the sanitizers find by themselves')
     parser.add_argument('--jobs', type=int, default=1, metavar='N', help='patches at a time, each in a tree of its own')
     parser.add_argument('--json', metavar='FILE', help='write the results there too')
     parser.add_argument('--self-test', action='store_true', help='see that what goes wrong is told')
     options = parser.parse_args()
     HOME.mkdir(parents=True, exist_ok=True)
-    if options.self_test:
-        return self_test(options)
-    results = work(choose(options), options)
+    try:
+        if options.self_test:
+            return self_test(options)
+        results = work(choose(options), options)
+    except BuildError as e:
+        sys.exit(f'FAILED: the tree as it is: {e}\n0 passed, 1 failed')
     if options.json:
         save(options.json, results)
     return sum_up(results, options)
