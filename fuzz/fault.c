@@ -166,7 +166,8 @@ static bool is_comparable(const struct run *base, const struct run *hurt, enum s
 		return false;
 	switch (call) {
 	case SIM_CALL_ACCEPT:
-		return err == -EINTR || err == -EAGAIN;
+		/* Whoever is not shed is served later. */
+		return err == -EINTR || (err == -EAGAIN && !hurt->k->is_sweep_shed);
 	case SIM_CALL_POLL:   /* it is later now */
 	case SIM_CALL_SOCKET: /* and a listener less */
 	case SIM_CALL_BIND:

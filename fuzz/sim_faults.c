@@ -42,6 +42,7 @@ static int sweep_err(struct sb_sys *k, enum sim_call call, const void *site)
 {
 	k->sweep_hit = call;
 	k->sweep_site = site;
+	k->is_sweep_shed = k->is_shedding;
 	return k->sweep_err = sim_fault_at(call, k->sweep_nth);
 }
 

@@ -87,6 +87,8 @@ void sim_fin(struct sb_sys *k, struct sim_conn *c)
 /* What had arrived stays readable. */
 void sim_rst(struct sb_sys *k, struct sim_conn *c)
 {
+	/* Lost before, it is now gone for its peer as well. */
+	c->is_lost = c->is_lost && !c->is_rst;
 	if (c->is_dgram || c->is_rst)
 		return;
 	c->is_rst = true;

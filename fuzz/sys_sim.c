@@ -291,8 +291,10 @@ int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 		k->on_done(k, c, SIM_CALL_SHUTDOWN, 0, r);
 	if (r < 0) {
 		/* It only fails when the connection is gone. */
-		c->is_spoilt = c->is_lost = true;
-		sim_rst(k, c);
+		c->is_spoilt = true;
+		c->is_lost = !c->is_rst;
+		if (!c->is_rst)
+			sim_rst(k, c);
 	}
 	if (c->is_rst)
 		return -ENOTCONN;

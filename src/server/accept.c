@@ -92,6 +92,8 @@ static uint32_t shed(struct sb_server *srv, uint32_t i)
 		struct sb_addr peer;
 		int fd = sb_sys_accept(srv->sys, srv->listeners[i].fd, &peer);
 
+		if (fd == -EINTR)
+			continue;
 		if (fd < 0)
 			break;
 		sb_sys_close(srv->sys, fd);
