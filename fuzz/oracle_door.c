@@ -61,7 +61,8 @@ static void read_limits(uint64_t limit[SB_LIMIT_COUNT], const struct sb_config *
 
 		limit[i] = is_strict ? row->strict : row->loopback;
 		for (size_t k = 0; k < config->options_n; k++)
-			if (strncmp(config->options[k], row->name, n) == 0 && config->options[k][n] == '=')
+			if (config->options[k][0] == row->name[0] && strncmp(config->options[k], row->name, n) == 0 &&
+			    config->options[k][n] == '=')
 				limit[i] = model_number(config->options[k] + n + 1, NULL);
 	}
 }
