@@ -13,7 +13,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__has_feature)
+/* SB_FUZZ_ASAN: the program has ASan, though the file that includes this may be built without: see CMakeLists.txt. */
+#if defined(SB_FUZZ_ASAN)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define ARENA_ASAN 1
 #elif __has_feature(memory_sanitizer)
