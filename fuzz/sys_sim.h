@@ -149,7 +149,7 @@ struct sb_sys {
 	enum sim_call sweep_hit;  /* SIM_CALLS until then */
 	const void *sweep_site;
 	int sweep_err;
-	bool is_sweep_shed; /* it was an accept through the spare descriptor */
+	bool is_sweep_shed;    /* it was an accept through the spare descriptor */
 	bool is_sweep_over;    /* it would have failed anyway */
 	bool is_spared;        /* calls are not counted, and a sweep passes them over */
 	struct sim_seen *seen; /* room for SIM_CALLS_SEEN of them, or NULL */
