@@ -3,7 +3,8 @@
 #
 # The long fuzzing, with inputs that nobody has seen: ci/nightly.sh [SECONDS]
 # Each target by libFuzzer for SECONDS (600), by turns as ci/fuzz.sh does it, with value profiles, and with inputs as
-# long as they may be from the start; then by AFL++ for a third of that; then all planted bugs. Finds are printed in
+# long as they may be from the start; then by AFL++ for a third of that; then scripts at random (fuzz/soak_main.c) and
+# all planted bugs. Finds are printed in
 # base64 as well, as nothing else may be left of the machine. The last line is: N passed, N failed.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
@@ -25,9 +26,16 @@ for target in "${targets[@]}"; do
 	done
 	count "$target, AFL++" ci/fuzz.sh --engine afl "$target" "$third"
 done
-[ ! -x ci/mutants.sh ] || count 'planted bugs' ci/mutants.sh
+seed=$(date +%s)
+soak() {
+	cmake --preset asan >/dev/null &&
+		cmake --build --preset asan --parallel "$(nproc)" --target soak_server soak_fault >/dev/null &&
+		(cd build/asan && ./soak_server -s "$seed" -n 200000 && ./soak_fault -s "$seed" -n 5000)
+}
+count "scripts at random from seed $seed" soak
+count 'planted bugs' ci/mutants.sh
 
-for file in build/fuzz/*/finds/h_*; do
+for file in build/fuzz/*/finds/h_* build/asan/soak.find; do
 	[ -f "$file" ] || continue
 	printf '\n%s: echo %s | base64 -d\n' "$file" "$(base64 -w 0 "$file")"
 done
