@@ -16,7 +16,10 @@ afl_target=line afl_seconds=20
 # How many inputs: some seconds' worth.
 runs_of() { # TARGET
 	case $1 in
-	server) echo 40000 ;;
+	server) echo 20000 ;;
+	config | log | open | sockopt | script) echo 10000 ;;
+	fault) echo 4000 ;;
+	backend) echo 2000 ;;
 	*) echo 50000 ;;
 	esac
 }
@@ -25,7 +28,7 @@ runs_of() { # TARGET
 short() { # TARGET
 	local log status runs
 	runs=$(runs_of "$1")
-	fuzz_room=$fuzz_room/$1
+	fuzz_room=$fuzz_room/of_$1
 	log=$fuzz_room/out
 	mkdir -p "$fuzz_room"
 	fuzz_libfuzzer "$1" "$fuzz_room/corpus" -seed=1 -runs="$runs" -max_total_time=$seconds_max \

@@ -84,7 +84,8 @@ static void compare_stream(const struct run *sim, const struct real *real, uint3
 	if (p->is_served != q->is_served || (p->is_served && p->reason != q->reason))
 		sb_found("kernels differ: connection %u: ends with %s with real %s, with %s when simulated", i,
 			 reason_of(p->is_served, p->reason), real->backend, reason_of(q->is_served, q->reason));
-	if (p->is_served && p->in != c->in_n)
+	/* Who resets loses what is still on its way in his own kernel, and so its echo. */
+	if (p->is_served && (p->is_rst ? p->in > c->in_n : p->in != c->in_n))
 		sb_found("kernels differ: connection %u: %llu bytes were read with real %s, %u when simulated", i,
 			 (unsigned long long)p->in, real->backend, c->in_n);
 	/* Who resets, be it after a refusal, does not learn how it was closed. */
@@ -103,7 +104,7 @@ static void compare(const struct run *sim, const struct real *real)
 
 		if (!p->is_dgram)
 			compare_stream(sim, real, i);
-		if (n != c->out_n)
+		if (p->is_rst ? n > c->out_n : n != c->out_n)
 			sb_found("kernels differ: connection %u: %llu bytes came with real %s, %llu when simulated", i,
 				 (unsigned long long)n, real->backend, (unsigned long long)c->out_n);
 		for (uint64_t at = 0; at < kept; at++)

@@ -10,6 +10,9 @@
 #include <assert.h>
 #include <errno.h>
 
+/* In was_held, besides false and true: some slots are as if memory were held, others as if it were not. */
+enum { MIXED = 2 };
+
 /* Behind the ready slots in io->mem. slot_of[i] is whose fds[i] is. */
 struct poll_set {
 	struct sb_pollfd *fds;
@@ -43,10 +46,12 @@ static struct poll_set set_of(struct sb_io *io)
 static void interest(struct sb_io *io, uint32_t slot)
 {
 	const struct sb_ready_slot *s = &io->ready->slot[slot];
-	struct sb_pollfd *p = &set_of(io).fds[s->place - 1];
-
+	struct poll_set set = set_of(io);
+	struct sb_pollfd *p = &set.fds[s->place - 1];
 	unsigned armed = s->armed;
 
+	if (*set.was_held != io->is_held)
+		*set.was_held = MIXED;
 	/* What cannot be carried out now must not be reported either. */
 	if (io->is_held && s->class == SB_IO_STREAM && !s->has_room)
 		armed &= ~(unsigned)SB_READY_IN;
@@ -54,7 +59,7 @@ static void interest(struct sb_io *io, uint32_t slot)
 	p->fd = armed ? s->fd : -1;
 }
 
-/* Memory has run out, or is there again: everybody's interest is another. */
+/* Memory has run out, or is there again: everybody's interest is another. It may have been both since the last turn. */
 static void follow_held(struct sb_io *io)
 {
 	struct poll_set set = set_of(io);
