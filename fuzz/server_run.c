@@ -90,7 +90,7 @@ static void check_refusal(const struct run *r, const struct fuzz_config *f, int 
 	if (k->fds)
 		sb_found("%s: config %c: could not be opened, and leaves %u descriptors", r->backend, f->letter,
 			 k->fds);
-	if (k->files_n > 0 && k->fault_err != sim_fault_at(SIM_CALL_UNLINK, 0))
+	if (k->files_n > 0 && !k->is_file_stuck)
 		sb_found("%s: config %c: could not be opened, and leaves its file", r->backend, f->letter);
 }
 
