@@ -3,7 +3,7 @@
 #
 # The fuzzing of every submission: ci/fuzz_short.sh [TARGET...]
 #
-# Each target by libFuzzer from its committed corpus, always the same inputs (-seed=1 -runs=N), so that nobody's change
+# Each target but backend by libFuzzer from its committed corpus, always the same inputs (-seed=1 -runs=N), so that nobody's change
 # goes red by luck; then one target by AFL++ for a few seconds, which shows that this engine still works: that it runs
 # and is stable. New inputs are thrown away. One line a target; the last is: N passed, N failed. Exit 1 when one failed.
 set -u
@@ -61,7 +61,7 @@ passed=0 failed=0
 fuzz_begin
 fuzz_install "${fuzz_packages[@]}" "${fuzz_afl_packages[@]}" || exit 2
 targets=("$@")
-# On the real kernel the same inputs are not the same run: backend is only replayed.
+# Not backend, which still differs now and then where a peer resets: its corpus is only replayed.
 [ $# != 0 ] || mapfile -t targets < <(fuzz_targets | cut -f 1 | grep -vx backend)
 fuzz_make fuzz "${targets[@]/#/fuzz_}" "${targets[@]/#/replay_}" || exit 2
 running=0
