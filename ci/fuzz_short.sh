@@ -3,9 +3,10 @@
 #
 # The fuzzing of every submission: ci/fuzz_short.sh [TARGET...]
 #
-# Each target but backend by libFuzzer from its committed corpus, always the same inputs (-seed=1 -runs=N), so that nobody's change
-# goes red by luck; then one target by AFL++ for a few seconds, which shows that this engine still works: that it runs
-# and is stable. New inputs are thrown away. One line a target; the last is: N passed, N failed. Exit 1 when one failed.
+# Each target but backend by libFuzzer from its committed corpus, always the same inputs (-seed=1 -runs=N): nobody's
+# change goes red by luck. Then one target by AFL++ for a few seconds, which shows that this engine still works: that it
+# runs and is stable. New inputs are thrown away. One line a target; the last is: N passed, N failed. Exit 1 when one
+# failed.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 . ci/fuzz_lib.sh
