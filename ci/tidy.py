@@ -50,8 +50,8 @@ OUTPUT_CALLS = '''printf vprintf fprintf vfprintf dprintf puts putchar putc fput
 MEMORY_CALLS = '''malloc calloc realloc reallocarray free aligned_alloc posix_memalign memalign valloc strdup strndup
     asprintf vasprintf getline'''
 CALLS = [  # rule, calls, the files under src/ that may, what to do instead
-    ('socket-call', SOCKET_CALLS, ['src/sys/sys_linux.c'], 'go through src/sys/sys.h'),
-    ('system-call', SYSTEM_CALLS, ['src/sys/sys_linux.c', 'src/cli/'], 'go through src/sys/sys.h, or be given it'),
+    ('socket-call', SOCKET_CALLS, ['src/sys/'], 'go through src/sys/sys.h'),
+    ('system-call', SYSTEM_CALLS, ['src/sys/', 'src/cli/'], 'go through src/sys/sys.h, or be given it'),
     ('output', OUTPUT_CALLS, ['src/cli/'], 'only src/cli/ prints, exits and reads files; write into a struct sb_text'),
     ('allocation', MEMORY_CALLS, ['src/cli/'], 'memory is taken at start and handed over; use base/pool.h'),
 ]

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "again_cuts.h"
 #include "core/plan.h"
 #include "found.h"
 #include "ref/ref.h"
@@ -175,11 +176,11 @@ static void compare_far(const struct want *w, const struct sb_source *s)
 
 static bool want_file(struct want *w, const struct again *a)
 {
-	static const enum sb_key others[] = {SB_KEY_LEN, SB_KEY_PATTERN, SB_KEY_SEED, SB_KEY_FRAME, SB_KEY_MAX};
+	static const enum sb_key others[] = {SB_KEY_LEN, SB_KEY_PATTERN, SB_KEY_FRAME, SB_KEY_MAX};
 	const struct again_value *v = value(a, SB_KEY_FILE);
 
 	w->is_any_col = true;
-	for (size_t i = 0; i < 5; i++)
+	for (size_t i = 0; i < 4; i++)
 		if (value(a, others[i])->set)
 			return refuse(w, SB_E_PLACE, value(a, others[i])->key_col);
 	w->is_any_col = false;
@@ -218,8 +219,6 @@ static bool want_payloads(struct want *w, const struct again *a)
 	const struct again_value *len = value(a, SB_KEY_LEN), *frame = value(a, SB_KEY_FRAME);
 	uint64_t n = w->pattern == SB_PATTERN_CHARGEN && is_particular(w) ? 95 : 1;
 
-	if (value(a, SB_KEY_SEED)->set && w->pattern != SB_PATTERN_RANDOM)
-		return refuse(w, SB_E_PLACE, value(a, SB_KEY_SEED)->key_col);
 	if (w->pattern == SB_PATTERN_RANDOM && is_particular(w))
 		return refuse(w, SB_E_BAD_PAYLOAD, frame->col);
 	if (w->len > w->args.max)
@@ -285,6 +284,9 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 		return false;
 	if (stop->set && stop->num > limits->v[SB_LIMIT_DELAY])
 		return refuse(w, SB_E_RANGE, stop->col);
+	w->code = again_cuts_code(a, limits, &w->col);
+	if (w->code < 0)
+		return false;
 	if (w->is_endless) {
 		w->count = UINT64_MAX;
 		w->len = 72;
@@ -310,6 +312,7 @@ static void compare_plan(const struct want *w, const struct again *a, const stru
 		sb_found("plan: it stops for %" PRIu64 " ns at %" PRIu64, plan->stop_ns, plan->stop_at);
 	if (plan->close != (close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN))
 		sb_found("plan: it closes in way %d", (int)plan->close);
+	again_compare_cuts(a, plan, SEED);
 	if (!w->is_source)
 		return;
 	if (plan->source.count != w->count || plan->source.len != w->len || plan->source.pattern != w->pattern)

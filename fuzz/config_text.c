@@ -78,7 +78,7 @@ static void check_size(long size)
 {
 	uint64_t n[3], all = pools(n), conns = want.v[SB_LIMIT_CONNS];
 
-	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + 500 * conns + (3 << 20))
+	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + 6500 * conns + (5 << 20))
 		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,
 			 (unsigned long long)conns, (unsigned long long)all);
 }

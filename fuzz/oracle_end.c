@@ -116,9 +116,12 @@ void oracle_leaks(const struct run *r)
 
 	if (sim_count(r->k, SIM_STREAM))
 		sb_found("%s: %u descriptors of connections are left open", r->backend, sim_count(r->k, SIM_STREAM));
-	if (r->k->fds != fds + sim_count(r->k, SIM_WAKE) + sim_count(r->k, SIM_EPOLL) + sim_count(r->k, SIM_SPARE) ||
+	if (r->k->fds != fds + sim_count(r->k, SIM_WAKE) + sim_count(r->k, SIM_EPOLL) + sim_count(r->k, SIM_SPARE) +
+				 sim_count(r->k, SIM_DIAG) ||
 	    sim_count(r->k, SIM_SPARE) > 1)
 		sb_found("%s: %u descriptors are open, %u of them listen", r->backend, r->k->fds, fds);
+	if (srv->shows.used || srv->gate.n)
+		sb_found("%s: %u shows are left in use, %u gates closed", r->backend, srv->shows.used, srv->gate.n);
 	if (srv->conns.used)
 		sb_found("%s: %u slots of connections are left in use", r->backend, srv->conns.used);
 	for (int i = 0; i < SB_BUF_CLASSES; i++)

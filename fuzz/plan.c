@@ -44,6 +44,7 @@ static const struct range {
 	{"max-held", SB_LIMIT_HELD, 'B', 262144, UINT64_C(17179869184)},
 	{"max-delay", SB_LIMIT_DELAY, 'T', 1000000, 3600 * SECOND},
 	{"max-bytes", SB_LIMIT_BYTES, 'B', 1, UINT64_C(1099511627776)},
+	{"max-pieces", SB_LIMIT_PIECES, '#', 0, UINT64_C(1099511627776)},
 	{"udp-rate", SB_LIMIT_UDP_RATE, '#', 1, 10000000},
 	{"udp-rate-total", SB_LIMIT_UDP_TOTAL, '#', 0, 100000000},
 };
@@ -164,15 +165,21 @@ static void differs(const char *what, bool is_so)
 /* Keys that have no place: a service takes those of its own, a datagram those that mean something for it. */
 static bool is_misplaced(const struct sb_line *line, bool is_udp)
 {
-	static const enum sb_key streams[] = {SB_KEY_RECV,  SB_KEY_STOPREAD, SB_KEY_FILE,
-					      SB_KEY_CLOSE, SB_KEY_BACKLOG,  SB_KEY_CONNS};
-	static const enum sb_key sources[] = {SB_KEY_LEN, SB_KEY_COUNT, SB_KEY_PATTERN, SB_KEY_FILE, SB_KEY_SEED};
+	static const enum sb_key streams[] = {SB_KEY_RECV,     SB_KEY_STOPREAD, SB_KEY_FILE,  SB_KEY_CLOSE,
+					      SB_KEY_BACKLOG,  SB_KEY_CONNS,    SB_KEY_FRAG,  SB_KEY_CUT,
+					      SB_KEY_JOIN,     SB_KEY_GAP,      SB_KEY_DELAY, SB_KEY_GATE,
+					      SB_KEY_GATE_MAX, SB_KEY_LIMIT,    SB_KEY_FLIP,  SB_KEY_MAXLIFE};
+	static const enum sb_key sources[] = {SB_KEY_LEN, SB_KEY_COUNT, SB_KEY_PATTERN, SB_KEY_FILE};
+	static const enum sb_key senders[] = {SB_KEY_FRAG, SB_KEY_CUT,      SB_KEY_JOIN,  SB_KEY_GAP,  SB_KEY_DELAY,
+					      SB_KEY_GATE, SB_KEY_GATE_MAX, SB_KEY_LIMIT, SB_KEY_FLIP, SB_KEY_SEED};
 	bool is_bad = false;
 
 	for (size_t i = 0; is_udp && i < sizeof(streams) / sizeof(streams[0]); i++)
 		is_bad |= line->v[streams[i]].set;
 	for (size_t i = 0; !is_word(line->verb, "SOURCE") && i < sizeof(sources) / sizeof(sources[0]); i++)
 		is_bad |= line->v[sources[i]].set;
+	for (size_t i = 0; is_word(line->verb, "DISCARD") && i < sizeof(senders) / sizeof(senders[0]); i++)
+		is_bad |= line->v[senders[i]].set;
 	if (is_word(line->verb, "CHARGEN"))
 		is_bad |= line->v[SB_KEY_FRAME].set || line->v[SB_KEY_MAX].set;
 	return is_bad;
@@ -191,6 +198,73 @@ static void check_source(const struct sb_plan *plan, const uint64_t *limit, bool
 	differs("a source over udp", !is_udp || (!is_strict && s->count <= 1000 && size <= 65507));
 }
 
+/* The i-th number of cut=, 0 when there is none. */
+static uint64_t cut_at(struct sb_slice text, int i)
+{
+	uint64_t n = 0;
+
+	for (size_t k = 0; k < text.n && i >= 0; k++) {
+		if (text.p[k] == ',')
+			i--;
+		else if (i == 0)
+			n = n * 10 + (text.p[k] - (unsigned)'0');
+	}
+	return n;
+}
+
+/* Boundaries come from frag and cut and nowhere else, and none is left out. */
+static void check_boundaries(const struct sb_cuts *cuts, const struct sb_value *v)
+{
+	struct sb_slice text = v[SB_KEY_FRAG].text;
+	bool is_k = text.n > 0 && text.p[text.n - 1] == 'k';
+	uint64_t frag =
+		cuts->frag == SB_FRAG_FIXED ? cut_at(sb_slice(text.p, text.n - is_k), 0) * (is_k ? 1024 : 1) : 0;
+	uint64_t unit = 40, at = unit;
+
+	differs("frag", (cuts->frag != SB_FRAG_NONE) == v[SB_KEY_FRAG].set);
+	for (int k = 0; k < 70; k++) {
+		uint64_t must = UINT64_MAX, next = sb_cuts_next(cuts, unit, at);
+
+		if (frag)
+			must = unit + ((at - unit) / frag + 1) * frag;
+		for (int i = SB_CUTS_MAX; v[SB_KEY_CUT].set && i >= 0; i--) {
+			uint64_t offset = unit + cut_at(v[SB_KEY_CUT].text, i);
+
+			must = offset > at && offset < must ? offset : must;
+		}
+		if (cuts->frag == SB_FRAG_RANDOM)
+			differs("a random cut", next > at && next <= at + 1024 && next <= must);
+		else
+			differs("a cut", next == must);
+		if (next == UINT64_MAX)
+			break;
+		at = next;
+	}
+}
+
+static void check_cuts(const struct sb_plan *plan, const struct sb_value *v, const uint64_t *limit)
+{
+	const struct sb_cuts *cuts = &plan->cuts;
+	bool is_cut = v[SB_KEY_FRAG].set || v[SB_KEY_CUT].set, is_any = is_cut || v[SB_KEY_JOIN].set;
+
+	differs("join", cuts->join == (v[SB_KEY_JOIN].set ? v[SB_KEY_JOIN].num : 0));
+	differs("join beside cuts", !is_cut || !v[SB_KEY_JOIN].set);
+	differs("gap", is_any || (!v[SB_KEY_GAP].set && !v[SB_KEY_GATE].set && !v[SB_KEY_GATE_MAX].set));
+	differs("gate", cuts->gate == (v[SB_KEY_GATE].set ? v[SB_KEY_GATE].num : is_any ? 3 : 4));
+	differs("gap", cuts->gap == (v[SB_KEY_GAP].set ? v[SB_KEY_GAP].num : cuts->gate == 2 ? 1000000 : 0));
+	differs("delay", cuts->delay == (v[SB_KEY_DELAY].set ? v[SB_KEY_DELAY].num : 0));
+	differs("max-delay", cuts->gap <= limit[SB_LIMIT_DELAY] || !v[SB_KEY_GAP].set);
+	differs("max-delay", cuts->delay <= limit[SB_LIMIT_DELAY] && cuts->gate_max <= limit[SB_LIMIT_DELAY]);
+	differs("seed", cuts->seed == (v[SB_KEY_SEED].set ? v[SB_KEY_SEED].num : PLAN_SEED));
+	differs("limit", plan->limit == (v[SB_KEY_LIMIT].set ? v[SB_KEY_LIMIT].num : UINT64_MAX));
+	differs("flip", plan->flip == (v[SB_KEY_FLIP].set ? v[SB_KEY_FLIP].num : UINT64_MAX));
+	differs("maxlife", plan->maxlife == (v[SB_KEY_MAXLIFE].set ? v[SB_KEY_MAXLIFE].num : 0));
+	differs("maxlife", limit[SB_LIMIT_LIFE] == 0 || plan->maxlife <= limit[SB_LIMIT_LIFE]);
+	differs("whether it is paced",
+		plan->is_paced == (is_any || v[SB_KEY_DELAY].set || v[SB_KEY_LIMIT].set || v[SB_KEY_FLIP].set));
+	check_boundaries(cuts, v);
+}
+
 static void check_plan(const struct sb_plan *plan, const struct sb_line *line, const uint64_t *limit, bool is_udp,
 		       bool is_strict)
 {
@@ -205,6 +279,7 @@ static void check_plan(const struct sb_plan *plan, const struct sb_line *line, c
 	differs("stopread", !plan->stop_ns || plan->stop_at == v[SB_KEY_STOPREAD].at);
 	differs("close", (uint64_t)plan->close == (v[SB_KEY_CLOSE].set ? v[SB_KEY_CLOSE].num : 0));
 	differs("max", plan->framing.max == (v[SB_KEY_MAX].set ? v[SB_KEY_MAX].num : 65536));
+	check_cuts(plan, v, limit);
 	if (plan->service->ops->is_source)
 		check_source(plan, limit, is_udp, is_strict);
 }

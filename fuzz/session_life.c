@@ -328,7 +328,7 @@ void life_open(struct life *l, struct life_room *room, const struct sb_plan *pla
 	l->at_block = -1;
 	l->takes = UINT32_MAX;
 	l->out_hash = l->hash = 1469598103u;
-	sb_session_open(&l->s, plan, l->now);
+	sb_session_open(&l->s, plan, NULL, l->now);
 	model_open(&l->m, model, limit, room->stream, l->now);
 	l->s.frames = l->s.dropped = l->age;
 	l->s.leg.in = l->m.in = l->m.dropped = l->m.frames = l->age;

@@ -66,6 +66,8 @@ CALL(int, wake_post, (struct sb_sys * k, int fd), (k, fd))
 CALL(int, wake_clear, (struct sb_sys * k, int fd), (k, fd))
 CALL(int, unlink_socket, (struct sb_sys * k, const char *path), (k, path))
 CALL(int, queued_in, (struct sb_sys * k, int fd), (k, fd))
+CALL(int, diag_open, (struct sb_sys * k), (k))
+CALL(int, peer_queues, (struct sb_sys * k, int diag, struct sb_peer_queue *q, size_t n), (k, diag, q, n))
 CALL(int, queued_out, (struct sb_sys * k, int fd), (k, fd))
 CALL(int, cork, (struct sb_sys * k, int fd, bool on), (k, fd, on))
 

@@ -9,6 +9,7 @@
  *   sim_faults.c calls that are made to fail
  *   sim_bytes.c  recv, send and datagrams
  *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
+ *   sim_gate.c   what peers have read
  *   sim_peer.c   the peers' side, which a target plays
  *
  * It behaves as Linux was measured to (the threat model's table): accept succeeds on a connection that was reset, and
@@ -45,7 +46,7 @@ enum {
 
 #define SIM_TICK UINT64_C(10000000) /* 10 ms */
 
-enum sim_type { SIM_FREE, SIM_SOCKET, SIM_LISTENER, SIM_STREAM, SIM_DGRAM, SIM_EPOLL, SIM_WAKE, SIM_SPARE };
+enum sim_type { SIM_FREE, SIM_SOCKET, SIM_LISTENER, SIM_STREAM, SIM_DGRAM, SIM_EPOLL, SIM_WAKE, SIM_SPARE, SIM_DIAG };
 
 /* Calls that can be made to fail. */
 enum sim_call {

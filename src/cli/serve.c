@@ -4,22 +4,26 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "scenario/help.h"
 #include "sockopt/help.h"
 
-enum flag_id { FLAG_LISTEN, FLAG_CONFIG, FLAG_READY_FD, FLAG_FILES, FLAG_VERSION, FLAG_OPTION };
+enum flag_id { FLAG_LISTEN, FLAG_CONFIG, FLAG_READY_FD, FLAG_FILES, FLAG_RECEIPTS, FLAG_VERSION, FLAG_OPTION };
 
 static const struct sb_flag own_flags[] = {
 	{"listen", "ENDPOINT[,LINE]", "listen here and behave so; may be given again", FLAG_LISTEN},
 	{"config", "FILE", "one listener or option (max-conns=100) a line", FLAG_CONFIG},
 	{"ready-fd", "N", "write a byte to this descriptor when all listeners listen", FLAG_READY_FD},
 	{"files", "DIR", "where SOURCE file=NAME takes files from", FLAG_FILES},
+	{"receipts", "FILE", "append a line of JSON for each connection whose line shapes what it is sent; - is stdout",
+	 FLAG_RECEIPTS},
 	{"version", NULL, "what this is built from and what works here", FLAG_VERSION},
 };
 
@@ -31,6 +35,7 @@ struct serve {
 	size_t flags_n;
 	char option_text[SB_OPTIONS_MAX][256];
 	long ready_fd;
+	const char *receipts;
 };
 
 /* ---- arguments ---- */
@@ -115,6 +120,9 @@ static int take(struct serve *s, const struct sb_args *args)
 	case FLAG_FILES:
 		s->asks.files_dir = args->value;
 		return 0;
+	case FLAG_RECEIPTS:
+		s->receipts = args->value;
+		return 0;
 	case FLAG_OPTION:
 		return take_option(s, args);
 	default:
@@ -161,6 +169,25 @@ static void raise_descriptors(const struct sb_options *o)
 	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < conns + 80)
 		sb_complain("serve", 0, "only %llu descriptors may be open: fewer than --max-conns %llu (ulimit -Hn)",
 			    (unsigned long long)limit.rlim_cur, (unsigned long long)conns);
+}
+
+/* A gate asks again after some microseconds: the usual 50 us of leeway would be most of the wait. */
+static void sharpen_timers(void)
+{
+	prctl(PR_SET_TIMERSLACK, 1UL);
+}
+
+/* 0 or an exit code; *fd is -1 for none. */
+static int open_receipts(const struct serve *s, int *fd)
+{
+	*fd = -1;
+	if (!s->receipts)
+		return 0;
+	*fd = strcmp(s->receipts, "-") == 0 ? STDOUT_FILENO
+					    : open(s->receipts, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (*fd < 0)
+		return sb_complain("serve", SB_EXIT_IO, "--receipts %s: %s", s->receipts, sb_strerror(-errno));
+	return 0;
 }
 
 static void print_example(const struct sb_endpoint *e)
@@ -247,8 +274,11 @@ static int serve(struct serve *s)
 	struct sb_server *server;
 	long size;
 	void *mem;
-	int code;
+	int receipts_fd, code = open_receipts(s, &receipts_fd);
 
+	if (code != 0)
+		return code;
+	env.receipts_fd = &receipts_fd;
 	if (sb_config_read(&env.read, &config, &fault) < 0)
 		return sb_asks_fault(&s->asks, env.read.failed, &fault);
 	size = (long)sb_layout_size(&env.read.options);
@@ -288,6 +318,7 @@ int sb_cmd_serve(int argc, char **argv)
 		code = sb_asks_files(&s.asks);
 	if (code == 0) {
 		raise_descriptors(&s.asks.checked);
+		sharpen_timers();
 		code = serve(&s);
 	}
 	sb_asks_fini(&s.asks);

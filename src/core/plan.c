@@ -2,6 +2,8 @@
  * From a line to a plan: each group of keys has its function. */
 #include "core/plan.h"
 
+#include "base/timer.h"
+
 enum { UDP_PAYLOAD_MAX = 65507 };
 
 int sb_plan_framing(struct sb_framing *f, const struct sb_line *line, struct sb_fault *fault)
@@ -35,6 +37,32 @@ static int read_reading(struct sb_plan *plan, const struct sb_line *line, struct
 	return 0;
 }
 
+static int read_ending(struct sb_plan *plan, const struct sb_line *line, struct sb_fault *fault)
+{
+	const struct sb_value *close = &line->v[SB_KEY_CLOSE], *life = &line->v[SB_KEY_MAXLIFE];
+	uint64_t most = plan->limits->v[SB_LIMIT_LIFE];
+
+	plan->close = close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN;
+	plan->maxlife = life->set ? life->num : 0;
+	if (most > 0 && plan->maxlife > most)
+		return sb_fault_set(fault, SB_E_RANGE, life->col, "maxlife is at most %llu ms here (--max-lifetime)",
+				    (unsigned long long)(most / SB_MS));
+	return 0;
+}
+
+static int read_shape(struct sb_plan *plan, const struct sb_service_in *in, struct sb_fault *fault)
+{
+	const struct sb_value *limit = &in->line->v[SB_KEY_LIMIT], *flip = &in->line->v[SB_KEY_FLIP];
+	int r;
+
+	plan->limit = limit->set ? limit->num : SB_NEVER;
+	plan->flip = flip->set ? flip->num : SB_NEVER;
+	plan->is_paced = limit->set || flip->set;
+	r = sb_cuts_read(&plan->cuts, in->line, in->seed, plan->limits->v[SB_LIMIT_DELAY], fault);
+	plan->is_paced = plan->is_paced || sb_cuts_any(&plan->cuts) || plan->cuts.delay > 0;
+	return r;
+}
+
 /* What one datagram may be answered with: see the threat model, "never larger than the request". */
 static int check_datagrams(const struct sb_plan *plan, const struct sb_line *line, bool strict, struct sb_fault *fault)
 {
@@ -64,7 +92,7 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 	const struct sb_line *line = in->line;
 	int r;
 
-	*plan = (struct sb_plan){.limits = limits};
+	*plan = (struct sb_plan){.limits = limits, .line = line};
 	plan->service = sb_service_named(line->verb, line->verb_col, fault);
 	if (!plan->service)
 		return SB_E_UNKNOWN;
@@ -73,9 +101,12 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		r = sb_plan_framing(&plan->framing, line, fault);
 	if (r == 0)
 		r = read_reading(plan, line, fault);
+	if (r == 0)
+		r = read_ending(plan, line, fault);
+	if (r == 0)
+		r = read_shape(plan, in, fault);
 	if (r < 0)
 		return r;
-	plan->close = line->v[SB_KEY_CLOSE].set ? (enum sb_close_mode)line->v[SB_KEY_CLOSE].num : SB_CLOSE_CLEAN;
 	more.framing = &plan->framing;
 	more.bytes_max = limits->v[SB_LIMIT_BYTES];
 	if (plan->service->ops->setup)

@@ -4,6 +4,7 @@
 #ifndef SB_CORE_PLAN_H
 #define SB_CORE_PLAN_H
 
+#include "core/cuts.h"
 #include "core/limits.h"
 #include "service/service.h"
 
@@ -12,6 +13,8 @@ enum sb_close_mode {
 	SB_CLOSE_CLEAN,  /* everything sent, FIN, drain until the peer's */
 	SB_CLOSE_RST,    /* everything handed to the kernel, then RST */
 	SB_CLOSE_ABRUPT, /* everything handed to the kernel, then close(): the kernel resets if it has unread bytes */
+	SB_CLOSE_HALF,   /* everything sent, FIN, and read on until the peer's */
+	SB_CLOSE_STALL,  /* nothing more is sent, not even a FIN */
 };
 
 enum {
@@ -23,6 +26,7 @@ enum {
 
 struct sb_plan {
 	const struct sb_service *service;
+	const struct sb_line *line;
 	const struct sb_limits *limits;
 	struct sb_framing framing;
 	struct sb_source source;
@@ -31,6 +35,12 @@ struct sb_plan {
 	uint64_t stop_ns;  /* stop reading for so long, 0 for never … */
 	uint64_t stop_at;  /* … once so many bytes have come */
 	enum sb_close_mode close;
+	uint64_t maxlife; /* nanoseconds, 0 for no end */
+	/* How what is sent is shaped. is_paced: something here is not as usual: sessions need a struct sb_pace. */
+	bool is_paced;
+	struct sb_cuts cuts;
+	uint64_t limit; /* bytes sent after which it ends, SB_NEVER for no end */
+	uint64_t flip;  /* offset of the byte whose lowest bit is flipped, SB_NEVER for none */
 };
 
 /* Reads a checked line into a plan. in->line and limits must outlive it; in->framing is not looked at.

@@ -27,13 +27,16 @@ static const struct sb_service_ops *service(const struct sb_session *s)
 
 static void check(const struct sb_session *s)
 {
-	assert(s->leg.sending <= s->leg.whole || service(s)->is_source);
+	assert(s->leg.sending <= s->leg.whole || service(s)->is_source || (s->pace && s->pace->said.n > 0));
 	assert(s->leg.whole <= s->leg.n);
 }
 
-void sb_session_open(struct sb_session *s, const struct sb_plan *plan, uint64_t now)
+void sb_session_open(struct sb_session *s, const struct sb_plan *plan, struct sb_pace *pace, uint64_t now)
 {
 	*s = (struct sb_session){.plan = plan, .opened = now, .active = now, .since = now, .read_from = SB_NEVER};
+	s->pace = pace;
+	if (pace)
+		sb_pace_open(s, now);
 	if (plan->stop_ns && plan->stop_at == 0)
 		s->read_from = now + plan->stop_ns;
 }
@@ -122,12 +125,21 @@ static void join(struct sb_leg *leg, const struct sb_done *done)
 	leg->n += n;
 }
 
+/* The line may ask for one bit to be wrong: p[0..n) is what the service sends from this offset on. */
+static void flip(const struct sb_session *s, uint8_t *p, uint64_t offset, uint64_t n)
+{
+	if (s->plan->flip >= offset && s->plan->flip - offset < n)
+		p[s->plan->flip - offset] ^= 1;
+}
+
 /* Complete frames leave the window at once, or stay in it until they are sent. */
 static void route(struct sb_session *s, uint32_t wire)
 {
 	struct sb_leg *leg = &s->leg;
 
 	if (service(s)->route == SB_ROUTE_BACK) {
+		if (s->plan->is_paced)
+			flip(s, leg->p + leg->whole, sb_pace_at(s) + leg->whole, wire);
 		leg->whole += wire;
 		return;
 	}
@@ -172,10 +184,16 @@ static bool is_deaf(const struct sb_session *s)
 	return s->state != SB_STATE_RUN || service(s)->is_source;
 }
 
+/* Our side has ended, and reading goes on, for as long as any connection may last. */
+static bool is_lingering(const struct sb_session *s)
+{
+	return s->state == SB_STATE_DRAIN && (s->plan->close == SB_CLOSE_HALF || s->plan->close == SB_CLOSE_STALL);
+}
+
 static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t now)
 {
 	struct sb_leg *leg = &s->leg;
-	bool is_new;
+	bool is_new, is_empty;
 
 	leg->in += (uint64_t)done->res;
 	s->active = now;
@@ -185,13 +203,16 @@ static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t 
 		uint64_t most = limit(s, SB_LIMIT_DRAIN_BYTES);
 
 		drop(s, (uint32_t)done->res);
-		if (s->state == SB_STATE_DRAIN && most > 0 && leg->in - s->mark > most)
+		if (s->state == SB_STATE_DRAIN && most > 0 && leg->in - s->mark > most && !is_lingering(s))
 			sb_session_kill(s, SB_WHY_NONE, SB_CLOSE_RESET);
 		return;
 	}
 	is_new = leg->n == leg->whole;
+	is_empty = leg->whole == 0;
 	join(leg, done);
 	take(s, is_new, now);
+	if (s->pace && is_empty && leg->whole > 0)
+		sb_pace_came(s, now);
 }
 
 static void on_eof(struct sb_session *s, uint64_t now)
@@ -228,7 +249,24 @@ static uint64_t source_left(const struct sb_session *s)
 	if (s->state != SB_STATE_RUN || !service(s)->is_source)
 		return 0;
 	size = sb_source_size(&s->plan->source);
-	return (size < most ? size : most) - s->leg.out;
+	return (size < most ? size : most) - sb_pace_at(s);
+}
+
+/* An answer to a line goes before anything else, and is nobody's message. */
+static void said(struct sb_session *s, uint32_t n, uint64_t now)
+{
+	struct sb_pace *pace = s->pace;
+
+	pace->said = sb_slice_skip(pace->said, n);
+	pace->base += n;
+	if (pace->said.n == 0)
+		sb_pace_said(s, now);
+}
+
+static void drop_replies(struct sb_session *s)
+{
+	drop(s, s->leg.n);
+	s->leg.n = s->leg.whole = 0;
 }
 
 static void on_sent(struct sb_session *s, const struct sb_done *done, uint64_t now)
@@ -252,15 +290,30 @@ static void on_sent(struct sb_session *s, const struct sb_done *done, uint64_t n
 			s->since = now;
 	}
 	leg->sending = 0;
-	if (service(s)->is_source) {
-		if (s->state == SB_STATE_RUN && source_left(s) == 0)
-			sb_session_finish(s, sb_source_size(&s->plan->source) == leg->out ? SB_WHY_DONE : SB_WHY_BYTES,
-					  now);
+	if (s->pace && s->pace->said.n > 0) {
+		said(s, n, now);
 		return;
 	}
-	leg->p += n;
-	leg->n -= n;
-	leg->whole -= n;
+	if (!service(s)->is_source) {
+		leg->p += n;
+		leg->n -= n;
+		leg->whole -= n;
+	} else if (s->state == SB_STATE_RUN && source_left(s) == 0) {
+		sb_session_finish(s, sb_source_size(&s->plan->source) == sb_pace_at(s) ? SB_WHY_DONE : SB_WHY_BYTES,
+				  now);
+	}
+	if (s->pace && sb_pace_sent(s, now))
+		drop_replies(s);
+}
+
+static void on_gate(struct sb_session *s, const struct sb_done *done, uint64_t now)
+{
+	if (done->res >= 0) {
+		sb_pace_opened(s, now);
+		return;
+	}
+	s->err = done->res;
+	sb_session_kill(s, SB_WHY_GATE, SB_CLOSE_RESET);
 }
 
 void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t now)
@@ -271,12 +324,21 @@ void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t
 		on_recv(s, done, now);
 	else if (done->kind == SB_OP_SEND)
 		on_sent(s, done, now);
+	else if (done->kind == SB_OP_GATE)
+		on_gate(s, done, now);
 	check(s);
 }
 
-static bool wants_send(const struct sb_session *s)
+/* Bytes that can be sent now: all there is, or a piece. */
+static uint32_t to_send(struct sb_session *s)
 {
-	return !s->leg.is_sending && !s->leg.is_shut && (s->leg.whole > 0 || source_left(s) > 0);
+	uint64_t left = service(s)->is_source ? source_left(s) : s->leg.whole;
+
+	if (s->leg.is_sending || s->leg.is_shut)
+		return 0;
+	if (s->pace)
+		return sb_pace_piece(s, left);
+	return service(s)->is_source && left > SB_FRAME_MAX ? SB_FRAME_MAX : (uint32_t)left;
 }
 
 static bool is_paused(const struct sb_session *s)
@@ -293,30 +355,36 @@ static bool wants_recv(const struct sb_session *s)
 		return false;
 	if (s->state == SB_STATE_DRAIN)
 		return true;
-	return s->state == SB_STATE_RUN && leg->whole == 0 && !is_paused(s);
+	return s->state == SB_STATE_RUN && (leg->whole == 0 || sb_pace_is_joining(s)) && !is_paused(s);
 }
 
 static bool is_flushed(const struct sb_session *s)
 {
-	return s->state == SB_STATE_FINISH && !s->leg.is_sending && s->leg.whole == 0;
+	return s->state == SB_STATE_FINISH && !s->leg.is_sending && s->leg.whole == 0 && !sb_pace_is_waiting(s) &&
+	       !(s->pace && s->pace->said.n > 0);
 }
 
-static int say_send(struct sb_session *s, struct sb_op *op)
+static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
 {
 	struct sb_leg *leg = &s->leg;
-	uint64_t left = source_left(s);
 
-	*op = (struct sb_op){.kind = SB_OP_SEND};
-	if (left > 0) {
+	*op = (struct sb_op){.kind = SB_OP_SEND, .want_max = n};
+	if (s->pace && s->pace->said.n > 0)
+		op->iov[0] = s->pace->said;
+	else if (service(s)->is_source)
 		op->flags = SB_OP_FILL;
-		op->want_max = left < SB_FRAME_MAX ? (uint32_t)left : SB_FRAME_MAX;
-	} else {
-		op->want_max = leg->whole;
-		op->iov[0] = sb_slice(leg->p, leg->whole);
-		op->iov_n = 1;
-	}
-	leg->sending = op->want_max;
+	else
+		op->iov[0] = sb_slice(leg->p, n);
+	op->iov_n = op->flags & SB_OP_FILL ? 0 : 1;
+	leg->sending = n;
 	leg->is_sending = true;
+	return 1;
+}
+
+static int say_gate(struct sb_session *s, struct sb_op *op)
+{
+	s->pace->gate = SB_PACE_ASKED;
+	*op = (struct sb_op){.kind = SB_OP_GATE, .arg = s->plan->cuts.gate};
 	return 1;
 }
 
@@ -347,25 +415,34 @@ static int say_close(struct sb_session *s, struct sb_op *op)
 /* Everything is sent. How it goes on from here is what close= is about. */
 static int say_end(struct sb_session *s, struct sb_op *op)
 {
-	if (s->plan->close != SB_CLOSE_CLEAN || s->leg.is_eof) {
-		s->how = s->plan->close == SB_CLOSE_RST ? SB_CLOSE_RESET : SB_CLOSE_PLAIN;
+	enum sb_close_mode mode = s->plan->close;
+
+	if (mode == SB_CLOSE_RST || mode == SB_CLOSE_ABRUPT || s->leg.is_eof) {
+		s->how = mode == SB_CLOSE_RST ? SB_CLOSE_RESET : SB_CLOSE_PLAIN;
 		return say_close(s, op);
 	}
 	s->state = SB_STATE_DRAIN;
 	s->mark = s->leg.in;
 	s->leg.is_shut = true;
+	if (mode == SB_CLOSE_STALL)
+		return wants_recv(s) ? say_recv(s, op) : 0;
 	*op = (struct sb_op){.kind = SB_OP_SHUT};
 	return 1;
 }
 
 int sb_session_next(struct sb_session *s, struct sb_op *op)
 {
+	uint32_t n;
+
 	if (s->state == SB_STATE_CLOSED)
 		return 0;
 	if (s->is_closing || (s->state == SB_STATE_DRAIN && s->leg.is_eof))
 		return say_close(s, op);
-	if (wants_send(s))
-		return say_send(s, op);
+	if (s->pace && s->pace->gate == SB_PACE_DUE)
+		return say_gate(s, op);
+	n = to_send(s);
+	if (n > 0)
+		return say_send(s, op, n);
 	if (is_flushed(s))
 		return say_end(s, op);
 	if (wants_recv(s))
@@ -376,7 +453,9 @@ int sb_session_next(struct sb_session *s, struct sb_op *op)
 void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
 {
 	assert(n <= s->leg.sending);
-	sb_source_fill(&s->plan->source, s->leg.out, out, n);
+	sb_source_fill(&s->plan->source, sb_pace_at(s), out, n);
+	if (s->plan->is_paced)
+		flip(s, out, sb_pace_at(s), n);
 }
 
 void sb_session_moved(struct sb_session *s, uint8_t *p)
@@ -410,6 +489,28 @@ static uint64_t rate_after(const struct sb_session *s, uint64_t n)
 	return enough > RATE_GRACE ? enough : RATE_GRACE;
 }
 
+static struct due next_due_of_ending(const struct sb_session *s)
+{
+	struct due due = {.at = SB_NEVER, .why = SB_WHY_NONE};
+	uint64_t last = s->active > s->since ? s->active : s->since;
+
+	if (s->told != SB_NEVER)
+		sooner(&due, s->told, limit(s, SB_LIMIT_STOP), SB_WHY_STALLED);
+	if (is_lingering(s)) {
+		sooner(&due, s->opened, limit(s, SB_LIMIT_LIFE), SB_WHY_STALLED);
+		sooner(&due, last, limit(s, SB_LIMIT_IDLE), SB_WHY_STALLED);
+		return due;
+	}
+	if (sb_pace_is_waiting(s))
+		sooner(&due, 0, s->pace->until, s->pace->gate == SB_PACE_OPEN ? SB_WHY_NONE : SB_WHY_GATE);
+	/* Where it is we who wait, the peer is not late. */
+	if (s->reason != SB_WHY_STOP && !(sb_pace_is_waiting(s) && s->pace->gate == SB_PACE_OPEN))
+		sooner(&due, s->since, limit(s, SB_LIMIT_DRAIN), SB_WHY_STALLED);
+	if (s->state == SB_STATE_DRAIN)
+		sooner(&due, last, limit(s, SB_LIMIT_DRAIN_IDLE), SB_WHY_STALLED);
+	return due;
+}
+
 static struct due next_due(const struct sb_session *s)
 {
 	const struct sb_leg *leg = &s->leg;
@@ -417,21 +518,16 @@ static struct due next_due(const struct sb_session *s)
 
 	if (s->state == SB_STATE_CLOSED)
 		return due;
-	if (s->state != SB_STATE_RUN) {
-		if (s->reason != SB_WHY_STOP)
-			sooner(&due, s->since, limit(s, SB_LIMIT_DRAIN), SB_WHY_STALLED);
-		if (s->told != SB_NEVER)
-			sooner(&due, s->told, limit(s, SB_LIMIT_STOP), SB_WHY_STALLED);
-		if (s->state == SB_STATE_DRAIN)
-			sooner(&due, s->active > s->since ? s->active : s->since, limit(s, SB_LIMIT_DRAIN_IDLE),
-			       SB_WHY_STALLED);
-		return due;
-	}
+	if (s->state != SB_STATE_RUN)
+		return next_due_of_ending(s);
 	sooner(&due, s->opened, limit(s, SB_LIMIT_LIFE), SB_WHY_LIFE);
-	if (is_paused(s)) {
+	sooner(&due, s->opened, s->plan->maxlife, SB_WHY_MAXLIFE);
+	if (sb_pace_is_waiting(s))
+		sooner(&due, 0, s->pace->until, s->pace->gate == SB_PACE_OPEN ? SB_WHY_NONE : SB_WHY_GATE);
+	if (is_paused(s))
 		sooner(&due, 0, s->read_from, SB_WHY_NONE);
+	if (sb_pace_is_waiting(s) || is_paused(s))
 		return due;
-	}
 	sooner(&due, s->active, limit(s, SB_LIMIT_IDLE), leg->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
 	if (leg->is_sending) {
 		sooner(&due, s->since, rate_after(s, leg->out - s->mark), SB_WHY_SLOW_READER);
@@ -457,10 +553,16 @@ void sb_session_excuse(struct sb_session *s, uint64_t now)
 	s->since = now;
 }
 
-/* The pause is over. */
-static void read_on(struct sb_session *s, uint64_t now)
+/* A pause of ours is over: of reading, or between two pieces. */
+static void go_on(struct sb_session *s, uint64_t now)
 {
-	s->read_from = 0;
+	if (s->state == SB_STATE_RUN && is_paused(s) && s->read_from <= now)
+		s->read_from = 0;
+	if (sb_pace_is_waiting(s) && s->pace->gate == SB_PACE_OPEN && s->pace->until <= now) {
+		s->pace->until = 0;
+		if (s->state == SB_STATE_FINISH)
+			s->since = now;
+	}
 	sb_session_excuse(s, now);
 }
 
@@ -470,10 +572,11 @@ void sb_session_tick(struct sb_session *s, uint64_t now)
 
 	if (due.at > now)
 		return;
-	if (s->state != SB_STATE_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER)
+	if (due.why == SB_WHY_NONE)
+		go_on(s, now);
+	else if (s->state != SB_STATE_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER ||
+		 due.why == SB_WHY_GATE)
 		sb_session_kill(s, due.why, SB_CLOSE_RESET);
-	else if (due.why == SB_WHY_NONE)
-		read_on(s, now);
 	else
 		sb_session_finish(s, due.why, now);
 }

@@ -28,7 +28,7 @@
 
 #include "base/op.h"
 #include "base/timer.h"
-#include "core/plan.h"
+#include "core/pace.h"
 
 enum sb_reason {
 #define SB_REASON(id, name, text, change) SB_WHY_##id,
@@ -61,12 +61,13 @@ struct sb_leg {
 
 struct sb_session {
 	const struct sb_plan *plan;
-	struct sb_leg leg; /* leg 0; a second is lent and pointed to when a service has one */
-	uint64_t opened;   /* when */
-	uint64_t active;   /* when the last byte went either way */
-	uint64_t since;    /* RUN: when what is waited for began: the first byte, the frame in progress, the unfinished
+	struct sb_pace *pace; /* lent; NULL when what is sent is not shaped */
+	struct sb_leg leg;    /* leg 0; a second is lent and pointed to when a service has one */
+	uint64_t opened;      /* when */
+	uint64_t active;      /* when the last byte went either way */
+	uint64_t since; /* RUN: when what is waited for began: the first byte, the frame in progress, the unfinished
 			     * send; later: when FINISH began */
-	uint64_t mark;     /* RUN: bytes sent before the unfinished send began; DRAIN: received before our FIN */
+	uint64_t mark;  /* RUN: bytes sent before the unfinished send began; DRAIN: received before our FIN */
 	union {
 		uint64_t read_from; /* RUN, stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
 		uint64_t told;      /* later: when the server was told to stop, SB_NEVER if it was not */
@@ -79,7 +80,8 @@ struct sb_session {
 	bool is_closing; /* CLOSE is to be said next */
 };
 
-void sb_session_open(struct sb_session *s, const struct sb_plan *plan, uint64_t now);
+/* pace is zero-filled, or NULL when the plan is not paced; it is lent until CLOSE. */
+void sb_session_open(struct sb_session *s, const struct sb_plan *plan, struct sb_pace *pace, uint64_t now);
 
 /* Something happened. done->data may be written to in its headroom and is taken over: see held(). */
 void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t now);

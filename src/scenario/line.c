@@ -380,6 +380,10 @@ static const char *about(unsigned group)
 		return "says how we read";
 	case SB_G_SOURCE:
 		return "says what SOURCE sends";
+	case SB_G_CUTTING:
+		return "says how what we send is cut";
+	case SB_G_SEED:
+		return "says how what is random comes out";
 	case SB_G_ENDING:
 		return "says how we close";
 	case SB_G_LISTEN:

@@ -158,6 +158,7 @@ static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
 	sb_sys_close(srv->sys, c->fd);
 	say_close(srv, c, unsent);
 	add_up(srv, &c->session, unsent);
+	sb_show_end(srv, c);
 	sb_timers_set(&srv->timers, slot, SB_NEVER);
 	give_back(srv, c);
 	watch_memory(srv);
@@ -199,6 +200,31 @@ static void fill(struct sb_server *srv, struct sb_conn *c, struct sb_op *op, int
 		op->iov[0].n = 0;
 }
 
+/* Whatever happens to a shaped connection is on its receipt. A piece that has gone up to a boundary is a cut; where
+ * only time is to pass, nothing more has to be asked. */
+static void note(struct sb_server *srv, struct sb_show *show, const struct sb_done *done, uint64_t pieces)
+{
+	bool is_cut = show->pace.gate == SB_PACE_DUE || show->pace.pieces > pieces;
+
+	if (done->kind == SB_OP_RECV && done->res > 0)
+		sb_receipt_recv(&show->receipt, (uint32_t)done->res, srv->now);
+	if (done->kind != SB_OP_SEND || done->res <= 0)
+		return;
+	sb_receipt_send(&show->receipt, (uint32_t)done->res, is_cut, srv->now);
+	if (is_cut && show->pace.gate == SB_PACE_OPEN)
+		sb_receipt_gate(&show->receipt, SB_GATE_TIME, srv->now);
+}
+
+static void event(struct sb_server *srv, struct sb_conn *c, const struct sb_done *done)
+{
+	struct sb_show *show = sb_show_of(&c->session);
+	uint64_t pieces = show ? show->pace.pieces : 0;
+
+	sb_session_event(&c->session, done, srv->now);
+	if (show)
+		note(srv, show, done, pieces);
+}
+
 static void send(struct sb_server *srv, struct sb_conn *c, const struct sb_op *op)
 {
 	struct sb_done done;
@@ -206,7 +232,7 @@ static void send(struct sb_server *srv, struct sb_conn *c, const struct sb_op *o
 	if (!srv->io.backend->ops->submit(&srv->io, op, &done))
 		return;
 	say_io(srv, c, SB_LOG_SEND, done.res);
-	sb_session_event(&c->session, &done, srv->now);
+	event(srv, c, &done);
 }
 
 /* Whether there is a place for what it receives, also when memory has run out. */
@@ -255,6 +281,11 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 		case SB_OP_SHUT:
 			/* It fails only when the connection is gone, which the next recv says better. */
 			sb_sys_shutdown_write(srv->sys, c->fd);
+			if (c->session.pace)
+				sb_receipt_shut(&sb_show_of(&c->session)->receipt, srv->now);
+			break;
+		case SB_OP_GATE:
+			sb_gate_ask(srv, c, (enum sb_gate_tier)op.arg);
 			break;
 		default:
 			assert(op.kind == SB_OP_CLOSE);
@@ -273,7 +304,9 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted)
 {
 	struct sb_conn *c = sb_pool_get(&srv->conns);
+	const struct sb_plan *plan = &srv->listeners[listener].plan;
 	struct sb_log *log = log_of(srv);
+	struct sb_pace *pace;
 	uint32_t gen;
 	int r;
 
@@ -288,6 +321,7 @@ int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct 
 		return r;
 	}
 	c->id = ++srv->conn_ids;
+	pace = plan->is_paced ? sb_show_lend(srv, c) : NULL;
 	c->is_counted = is_counted;
 	srv->count[SB_COUNT_ACCEPTED]++;
 	srv->count[SB_COUNT_OPEN]++;
@@ -298,7 +332,7 @@ int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct 
 		sb_log_end(log);
 	}
 	sb_listener_set_conn(srv, listener, fd);
-	sb_session_open(&c->session, &srv->listeners[listener].plan, srv->now);
+	sb_session_open(&c->session, plan, pace, srv->now);
 	run(srv, c);
 	return 0;
 }
@@ -307,7 +341,7 @@ void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done
 {
 	if (done->kind == SB_OP_RECV)
 		say_io(srv, c, SB_LOG_RECV, done->res);
-	sb_session_event(&c->session, done, srv->now);
+	event(srv, c, done);
 	run(srv, c);
 }
 

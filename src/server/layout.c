@@ -53,7 +53,10 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	struct sb_perip_cell *cells = take(w, perip_size * sizeof(*cells), alignof(struct sb_perip_cell));
 	struct sb_rates *rates = take(w, sizeof(*rates), alignof(struct sb_rates));
 	struct sb_listener *listeners = take(w, SB_LISTENERS_MAX * sizeof(*listeners), alignof(struct sb_listener));
-	char *log = take(w, SB_LOG_ROOM, 1);
+	char *log = take(w, SB_LOG_ROOM, 1), *receipt_log = take(w, SB_LOG_ROOM, 1);
+	uint8_t *shows = take(w, conns * sizeof(struct sb_show), alignof(struct sb_show));
+	uint32_t *wait = take(w, conns * sizeof(*wait), alignof(uint32_t));
+	void *receipts = take(w, SB_RECEIPTS_KEPT * (size_t)SB_RECEIPT_MAX, 64);
 	uint8_t *io_buf = take(w, SB_IO_HEADROOM + SB_IO_BUF_SIZE, 64);
 	uint8_t *scratch = take(w, SB_IO_BUF_SIZE, 64);
 	void *io_mem;
@@ -75,6 +78,10 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	srv->rates = rates;
 	srv->listeners = listeners;
 	srv->log.room = log;
+	srv->receipt_log.room = receipt_log;
+	sb_pool_init(&srv->shows, shows, sizeof(struct sb_show), conns);
+	srv->gate = (struct sb_gate){.wait = wait, .fd = -1};
+	srv->receipts.text = receipts;
 	srv->scratch = scratch;
 	srv->io = (struct sb_io){.slots = slots, .mem = io_mem, .buf = io_buf, .fd = -1};
 }

@@ -338,8 +338,8 @@ static void say_listening(struct sb_server *srv, uint32_t i)
 	sb_text_listener(&t, l);
 	sb_log_u64(&srv->log, "listener", i + 1);
 	sb_log_text(&srv->log, "on", sb_slice(t.p, t.n));
-	if (l->plan.source.pattern == SB_PATTERN_RANDOM)
-		sb_log_u64(&srv->log, "seed", l->plan.source.seed);
+	if (l->plan.source.pattern == SB_PATTERN_RANDOM || l->plan.cuts.frag == SB_FRAG_RANDOM)
+		sb_log_u64(&srv->log, "seed", l->plan.cuts.seed);
 	sb_log_end(&srv->log);
 }
 

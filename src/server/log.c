@@ -228,6 +228,18 @@ void sb_log_sum_up(struct sb_log *log, uint64_t now)
 	}
 }
 
+void sb_log_line(struct sb_log *log, struct sb_slice line)
+{
+	if (log->fd < 0)
+		return;
+	if (line.n > SB_LOG_ROOM - log->waiting) {
+		log->lost++;
+		return;
+	}
+	memcpy(log->room + log->waiting, line.p, line.n);
+	log->waiting += line.n;
+}
+
 /* There may be room later, as after EAGAIN: only what does not fit meanwhile is lost, and counted. */
 static bool is_full(long r)
 {

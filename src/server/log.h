@@ -64,6 +64,9 @@ void sb_log_time(struct sb_log *log, const char *key, uint64_t ns);
 /* Says what was suppressed in seconds that are over. */
 void sb_log_sum_up(struct sb_log *log, uint64_t now);
 
+/* A whole line that somebody else has made, its end included. */
+void sb_log_line(struct sb_log *log, struct sb_slice line);
+
 /* Writes what the fd takes now. */
 void sb_log_flush(struct sb_log *log, struct sb_sys *sys);
 

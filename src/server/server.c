@@ -166,7 +166,7 @@ static int open_listeners(struct sb_server *srv, const struct sb_config *config,
 
 static int open_parts(struct sb_server *srv, const struct sb_config *config, struct sb_fault *fault)
 {
-	uint64_t secrets[3];
+	uint64_t secrets[4];
 	int r;
 
 	do
@@ -177,6 +177,7 @@ static int open_parts(struct sb_server *srv, const struct sb_config *config, str
 	srv->perip.secret = secrets[0];
 	srv->rates->secret = secrets[1];
 	srv->seed = secrets[2];
+	srv->token_secret = secrets[3];
 	r = open_io(srv, fault);
 	if (r == 0)
 		r = open_wake(srv, fault);
@@ -212,6 +213,7 @@ int sb_server_open(struct sb_server **server, void *mem, size_t size, const stru
 	sb_log_init(&srv->log, config->log_fd, srv->log.room, srv->now);
 	srv->log.is_json = srv->opt.is_json;
 	srv->log.level = srv->opt.level;
+	sb_log_init(&srv->receipt_log, env->receipts_fd ? *env->receipts_fd : -1, srv->receipt_log.room, srv->now);
 	r = open_parts(srv, config, fault);
 	if (r < 0) {
 		/* The fault says it all. */
@@ -238,6 +240,9 @@ void sb_server_fini(struct sb_server *server)
 	}
 	if (server->io.backend)
 		server->io.backend->ops->close(&server->io);
+	if (server->gate.fd >= 0)
+		sb_sys_close(server->sys, server->gate.fd);
+	server->gate.fd = -1;
 	if (server->wake_fd >= 0)
 		sb_sys_close(server->sys, server->wake_fd);
 	if (server->spare_fd >= 0)
@@ -245,6 +250,7 @@ void sb_server_fini(struct sb_server *server)
 	server->wake_fd = server->spare_fd = -1;
 	sb_counters_log(server);
 	sb_log_flush(&server->log, server->sys);
+	sb_log_flush(&server->receipt_log, server->sys);
 }
 
 int sb_server_port(const struct sb_server *server, size_t i)
@@ -344,11 +350,12 @@ static void run_timers(struct sb_server *srv)
 	}
 }
 
-static int64_t patience(const struct sb_server *srv, int64_t wait_ns)
+static int64_t patience(struct sb_server *srv, int64_t wait_ns)
 {
-	uint64_t next = sb_timers_next(&srv->timers), until;
+	uint64_t next = sb_timers_next(&srv->timers), gate = sb_gate_next(srv), until;
 
-	if (srv->log.waiting > 0 && (wait_ns < 0 || wait_ns > (int64_t)LOG_PATIENCE))
+	next = gate < next ? gate : next;
+	if (srv->log.waiting + srv->receipt_log.waiting > 0 && (wait_ns < 0 || wait_ns > (int64_t)LOG_PATIENCE))
 		wait_ns = (int64_t)LOG_PATIENCE;
 	if (next == SB_NEVER)
 		return wait_ns;
@@ -395,9 +402,12 @@ int sb_server_step(struct sb_server *server, int64_t wait_ns)
 	while (server->io.backend->ops->next(&server->io, &done))
 		dispatch(server, &done);
 	run_timers(server);
+	sb_gate_turn(server);
 	sb_log_sum_up(&server->log, server->now);
 	if (server->log.waiting > 0)
 		sb_log_flush(&server->log, server->sys);
+	if (server->receipt_log.waiting > 0)
+		sb_log_flush(&server->receipt_log, server->sys);
 	heed_stops(server);
 	return is_over(server) ? 0 : 1;
 }

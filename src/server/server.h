@@ -6,6 +6,8 @@
  *   listener.c  endpoints into sockets: line, options, bind, listen
  *   accept.c    taking connections: limits, refusing, pausing when descriptors run out
  *   conn.c      one connection: its session's ops carried out, its bytes kept, its end
+ *   show.c      what a connection whose line shapes what it sends has besides: pace, gate, receipt
+ *   gate.c      waiting until peers have read
  *   udp.c       datagrams
  *   server.c    init, the turn of the loop, stopping
  *   counters.c  counting and telling
@@ -25,6 +27,7 @@
 #include "server/endpoint.h"
 #include "server/log.h"
 #include "server/options.h"
+#include "server/show.h"
 #include "sockopt/sockopt.h"
 
 enum {
@@ -83,6 +86,11 @@ struct sb_server {
 	struct sb_timers timers; /* ids are the io slots */
 	struct sb_pool conns;
 	struct sb_pool bufs[SB_BUF_CLASSES];
+	struct sb_pool shows;
+	struct sb_gate gate;
+	struct sb_receipts receipts;
+	struct sb_log receipt_log; /* where --receipts writes: lines of JSON, no events */
+	uint64_t token_secret;
 	struct sb_perip perip;
 	struct sb_rates *rates;
 	struct sb_listener *listeners;
@@ -163,6 +171,24 @@ void sb_conn_stop(struct sb_server *srv, struct sb_conn *c);
 /* The connection in this slot, NULL when there is none. */
 struct sb_conn *sb_conn_at(struct sb_server *srv, uint32_t slot);
 
+/* ---- show.c ---- */
+
+/* NULL when there are no more. */
+struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c);
+/* The connection has ended: its receipt is written, what was lent goes back. */
+void sb_show_end(struct sb_server *srv, struct sb_conn *c);
+/* "c7.0123456789abcdef" */
+void sb_text_show_id(struct sb_text *t, const struct sb_conn *c, uint64_t token);
+
+/* ---- gate.c ---- */
+
+void sb_gate_ask(struct sb_server *srv, struct sb_conn *c, enum sb_gate_tier tier);
+void sb_gate_drop(struct sb_server *srv, struct sb_show *show);
+/* Asks for all that are due; those whose gate opens go on. */
+void sb_gate_turn(struct sb_server *srv);
+/* When to ask next, SB_NEVER when nobody waits. */
+uint64_t sb_gate_next(struct sb_server *srv);
+
 /* ---- udp.c ---- */
 
 void sb_udp_arm(struct sb_server *srv, uint32_t i);
@@ -186,6 +212,7 @@ struct sb_server_env {
 	struct sb_sys *sys;
 	const struct sb_file *files;
 	size_t files_n;
+	const int *receipts_fd;     /* where receipts are written, NULL for nowhere; it stays the caller's */
 	struct sb_config_read read; /* out */
 };
 

@@ -64,6 +64,9 @@ const struct sb_service *sb_service_named(struct sb_slice name, uint32_t col, st
 
 /* ---- what a source sends ---- */
 
+/* Bytes of one message, its framing included. */
+uint64_t sb_source_period(const struct sb_source *source);
+
 /* Bytes of the whole stream, UINT64_MAX when it does not end. */
 uint64_t sb_source_size(const struct sb_source *source);
 

@@ -18,14 +18,14 @@ enum { RING = 95, LEN_DEFAULT = 1024 };
 
 /* ---- the stream ---- */
 
-static uint64_t period_of(const struct sb_source *s)
+uint64_t sb_source_period(const struct sb_source *source)
 {
-	return (uint64_t)s->wrap.head_n + s->len + s->wrap.tail_n;
+	return (uint64_t)source->wrap.head_n + source->len + source->wrap.tail_n;
 }
 
 uint64_t sb_source_size(const struct sb_source *source)
 {
-	return source->count == UINT64_MAX ? UINT64_MAX : period_of(source) * source->count;
+	return source->count == UINT64_MAX ? UINT64_MAX : sb_source_period(source) * source->count;
 }
 
 static void fill_random(uint64_t seed, uint64_t at, uint8_t *out, size_t n)
@@ -107,7 +107,7 @@ static size_t fill_part(const struct sb_source *s, uint64_t i, uint64_t at, uint
 
 void sb_source_fill(const struct sb_source *source, uint64_t offset, uint8_t *out, size_t n)
 {
-	uint64_t period = period_of(source);
+	uint64_t period = sb_source_period(source);
 	uint64_t i = offset / period, at = offset % period;
 
 	while (n > 0) {
@@ -141,7 +141,7 @@ static void read_pattern(struct sb_source *s, const struct sb_value *v)
 /* A file is sent as it is: what would cut or fill it has no meaning. */
 static int read_file(struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
-	static const enum sb_key others[] = {SB_KEY_LEN, SB_KEY_PATTERN, SB_KEY_SEED, SB_KEY_FRAME, SB_KEY_MAX};
+	static const enum sb_key others[] = {SB_KEY_LEN, SB_KEY_PATTERN, SB_KEY_FRAME, SB_KEY_MAX};
 	const struct sb_value *file = &in->line->v[SB_KEY_FILE];
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -169,11 +169,9 @@ static int read_file(struct sb_source *s, const struct sb_service_in *in, struct
 static int check_framing(struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
 	const struct sb_framing *f = in->framing;
-	const struct sb_value *v = &in->line->v[SB_KEY_FRAME], *seed = &in->line->v[SB_KEY_SEED];
+	const struct sb_value *v = &in->line->v[SB_KEY_FRAME];
 	uint64_t n = s->pattern == SB_PATTERN_CHARGEN ? RING : 1;
 
-	if (seed->set && s->pattern != SB_PATTERN_RANDOM)
-		return sb_fault_set(fault, SB_E_PLACE, seed->key_col, "seed= goes with pattern=random");
 	if (s->pattern == SB_PATTERN_RANDOM && !(f->flags & SB_CODEC_TRANSPARENT))
 		return sb_fault_set(fault, SB_E_BAD_PAYLOAD, v->col,
 				    "frame=%s cannot carry pattern=random: a payload may hold its delimiter",
@@ -207,7 +205,7 @@ static uint16_t size_col(const struct sb_line *line)
 
 static int check_size(const struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
-	uint64_t period = period_of(s);
+	uint64_t period = sb_source_period(s);
 
 	if (period == 0)
 		return sb_fault_set(fault, SB_E_RANGE, in->line->v[SB_KEY_LEN].col,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The one seam to the kernel. About thirty flat functions, one system call each, no loops and no policy:
- * a value, or -errno; EINTR, EAGAIN and short counts are passed through. sys_linux.c answers with the real
- * kernel; a test links another file that defines the same functions. struct sb_sys is whatever they need.
+ * a value, or -errno; EINTR, EAGAIN and short counts are passed through. sys_linux.c and sys_diag.c answer with the
+ * real kernel; a test links another file that defines the same functions. struct sb_sys is whatever they need.
  *
  * Every fd made here is non-blocking and close-on-exec.
  */
@@ -45,6 +45,26 @@ long sb_sys_recvfrom(struct sb_sys *sys, int fd, void *p, size_t n, struct sb_ad
 long sb_sys_sendto(struct sb_sys *sys, int fd, struct sb_slice bytes, const struct sb_addr *dst,
 		   const struct sb_addr *src);
 int sb_sys_want_dst(struct sb_sys *sys, int fd, int family);
+
+/* ---- what the peer has read ---- */
+
+enum { SB_PEER_BATCH = 32 }; /* peers of one question, at most */
+
+/* One end of a connection, asked about from the other: peer is its address, local is ours. */
+struct sb_peer_queue {
+	struct sb_addr local, peer; /* in */
+	int err;                    /* 0; -ENOENT: there is no such socket in our network namespace; else -errno */
+	bool is_held;               /* some process has it open: not one that was closed and is merely not gone */
+	uint32_t queued;            /* bytes its owner has not read yet */
+	uint64_t received;          /* bytes that have come to it, in all */
+	uint32_t uid;               /* whose it is */
+};
+
+/* A descriptor to ask with (NETLINK_SOCK_DIAG; needs no privilege). */
+int sb_sys_diag_open(struct sb_sys *sys);
+/* Asks the kernel about n <= SB_PEER_BATCH TCP sockets in one message, and takes its answers: 0, or -errno when none
+ * could be had. */
+int sb_sys_peer_queues(struct sb_sys *sys, int diag, struct sb_peer_queue *q, size_t n);
 
 /* ---- waiting ---- */
 /* poll(2)'s and epoll(7)'s, which agree. */

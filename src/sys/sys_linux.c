@@ -423,14 +423,24 @@ int sb_sys_epoll_del(struct sb_sys *sys, int ep, int fd)
 	return answer(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
 }
 
+/* For kernels before 5.11: whole milliseconds. */
+static int await_ms(int ep, struct epoll_event *events, int max, int64_t wait_ns)
+{
+	int64_t ms = wait_ns < 0 ? -1 : wait_ns / 1000000 + (wait_ns % 1000000 != 0);
+
+	return epoll_wait(ep, events, max, (int)(ms < INT_MAX ? ms : INT_MAX));
+}
+
 int sb_sys_epoll_wait(struct sb_sys *sys, int ep, struct sb_epoll_event *out, int max, int64_t wait_ns)
 {
 	struct epoll_event events[SB_EPOLL_MAX];
-	int64_t ms = wait_ns < 0 ? -1 : wait_ns / 1000000 + (wait_ns % 1000000 != 0);
-	int n;
+	struct timespec t = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
+	int most = max < SB_EPOLL_MAX ? max : SB_EPOLL_MAX;
+	int n = epoll_pwait2(ep, events, most, wait_ns < 0 ? NULL : &t, NULL);
 
 	(void)sys;
-	n = epoll_wait(ep, events, max < SB_EPOLL_MAX ? max : SB_EPOLL_MAX, (int)(ms < INT_MAX ? ms : INT_MAX));
+	if (n < 0 && errno == ENOSYS)
+		n = await_ms(ep, events, most, wait_ns);
 	if (n < 0)
 		return -errno;
 	for (int i = 0; i < n; i++)

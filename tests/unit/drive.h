@@ -20,6 +20,7 @@ enum { DRIVE_HEADROOM = 4096, DRIVE_OPS = 4096, DRIVE_FILES = 1 };
 
 struct drive {
 	struct sb_session s;
+	struct sb_pace pace; /* lent when the plan is paced */
 	struct sb_plan plan;
 	struct sb_limits limits;
 	struct sb_line line;
@@ -38,9 +39,11 @@ struct drive {
 	/* what is seen */
 	uint8_t *out; /* the bytes the peer has read */
 	size_t out_n, out_cap;
-	char ops[DRIVE_OPS]; /* R RECV, S SEND, F SHUT, C CLOSE, X CLOSE by RST; the last is NUL */
+	char ops[DRIVE_OPS]; /* R RECV, S SEND, G GATE, F SHUT, C CLOSE, X CLOSE by RST; the last is NUL */
 	size_t ops_n;
-	bool is_receiving, is_sending;
+	bool is_receiving, is_sending, is_gated;
+	bool holds_gate; /* a gate opens only when the test says so */
+	int gates;
 	uint32_t want;
 	uint8_t *kept; /* the session's own block, NULL for none */
 	size_t kept_n;
@@ -128,8 +131,9 @@ static inline void drive_check(struct drive *d)
 	assert_int_equal(s->reason, d->why);
 	assert_int_equal(s->leg.out, d->out_n);
 	assert_true(s->leg.whole <= s->leg.n);
+	assert_true(!d->is_gated || s->state == SB_STATE_CLOSED || s->pace->gate == SB_PACE_ASKED);
 	if (s->plan->service->ops->route == SB_ROUTE_BACK)
-		assert_int_equal(s->leg.in, d->out_n + s->leg.n + s->dropped);
+		assert_int_equal(s->leg.in, d->out_n - d->pace.base + s->leg.n + s->dropped);
 	if (s->plan->service->ops->is_source)
 		assert_int_equal(s->leg.in, s->dropped);
 }
@@ -147,7 +151,7 @@ static inline void drive_send(struct drive *d, const struct sb_op *op)
 	struct sb_done done = {.kind = SB_OP_SEND};
 	uint8_t *bytes;
 
-	assert_false(d->is_sending);
+	assert_false(d->is_sending || d->is_gated);
 	assert_true(op->want_max > 0 && d->fins == 0);
 	d->is_sending = true;
 	if (n == 0)
@@ -177,7 +181,7 @@ static inline void drive_recv(struct drive *d, const struct sb_op *op)
 	assert_false(d->is_receiving);
 	assert_true(op->want_max > 0 && op->want_max <= d->plan.recv_max);
 	assert_true(s->leg.n + op->want_max <= SB_SESSION_HELD_MAX);
-	assert_true(s->leg.whole == 0);
+	assert_true(s->leg.whole == 0 || s->plan->cuts.join);
 	assert_true(!d->is_sending || s->plan->service->ops->is_source);
 	d->is_receiving = true;
 	d->want = op->want_max;
@@ -233,6 +237,12 @@ static inline void drive_run(struct drive *d)
 			drive_note(d, 'F');
 			assert_int_equal(d->fins++, 0);
 			assert_false(d->is_sending);
+		} else if (op.kind == SB_OP_GATE) {
+			drive_note(d, 'G');
+			assert_false(d->is_gated || d->is_sending);
+			assert_int_equal(op.arg, d->plan.cuts.gate);
+			d->is_gated = true;
+			d->gates++;
 		} else {
 			assert_int_equal(op.kind, SB_OP_CLOSE);
 			drive_close(d, &op);
@@ -245,7 +255,7 @@ static inline void drive_run(struct drive *d)
 
 static inline void drive_open(struct drive *d)
 {
-	sb_session_open(&d->s, &d->plan, d->now);
+	sb_session_open(&d->s, &d->plan, d->plan.is_paced ? &d->pace : NULL, d->now);
 	drive_run(d);
 }
 
@@ -292,13 +302,26 @@ static inline void drive_wake(struct drive *d)
 	drive_run(d);
 }
 
+/* The peer has read, or (< 0) it cannot be told. */
+static inline void drive_gate(struct drive *d, int res)
+{
+	struct sb_done done = {.kind = SB_OP_GATE, .res = res};
+
+	assert_true(d->is_gated);
+	d->is_gated = false;
+	drive_event(d, &done);
+	drive_run(d);
+}
+
 /* Everything that can happen now without the clock. */
 static inline void drive_pump(struct drive *d)
 {
 	while (d->closed == 0) {
 		size_t left = d->in_n - d->in_at, n;
 
-		if (d->is_sending && d->room) {
+		if (d->is_gated && !d->holds_gate) {
+			drive_gate(d, SB_GATE_READ);
+		} else if (d->is_sending && d->room) {
 			drive_wake(d);
 		} else if (d->is_receiving && left) {
 			n = drive_size(d, left < d->want ? left : d->want, d->bite);

@@ -175,9 +175,11 @@ static void a22_values_of_the_wrong_kind(void **state)
 		     "stopread takes a time, or a time and a size (3s, 50ms@64k), not \"3s@@\"");
 	expect_fault("ECHO stopread=@1k", SB_E_TYPE, 15,
 		     "stopread takes a time, or a time and a size (3s, 50ms@64k), not \"@1k\"");
-	expect_fault("ECHO close=rts", SB_E_UNKNOWN, 12, "close is clean|rst|abrupt, not \"rts\" (did you mean rst?)");
-	expect_fault("ECHO close=half", SB_E_UNKNOWN, 12, "close is clean|rst|abrupt, not \"half\"");
-	expect_fault("ECHO close=clean|rst", SB_E_UNKNOWN, 12, "close is clean|rst|abrupt, not \"clean|rst\"");
+	expect_fault("ECHO close=rts", SB_E_UNKNOWN, 12,
+		     "close is clean|rst|abrupt|half|stall, not \"rts\" (did you mean rst?)");
+	expect_fault("ECHO close=later", SB_E_UNKNOWN, 12, "close is clean|rst|abrupt|half|stall, not \"later\"");
+	expect_fault("ECHO close=clean|rst", SB_E_UNKNOWN, 12,
+		     "close is clean|rst|abrupt|half|stall, not \"clean|rst\"");
 }
 
 static void a23_numbers_that_do_not_fit(void **state)

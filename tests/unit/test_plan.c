@@ -77,6 +77,18 @@ static void of_every_key(void **state)
 	assert_int_equal(sb_source_size(&m.plan.source), 6);
 	made_of(&m, "CHARGEN", SB_ON_TCP);
 	assert_int_equal(sb_source_size(&m.plan.source), UINT64_MAX);
+	assert_false(m.plan.is_paced);
+	made_of(&m, "ECHO limit=100 flip=0 maxlife=3s close=half", SB_ON_TCP);
+	assert_int_equal(m.plan.close, SB_CLOSE_HALF);
+	assert_int_equal(m.plan.limit, 100);
+	assert_int_equal(m.plan.flip, 0);
+	assert_int_equal(m.plan.maxlife, 3 * SB_S);
+	assert_true(m.plan.is_paced);
+	made_of(&m, "ECHO delay=1ms", SB_ON_UNIX);
+	assert_true(m.plan.is_paced);
+	made_of(&m, "CHARGEN join=3 close=stall maxlife=1s", SB_ON_TCP);
+	assert_true(m.plan.is_paced);
+	assert_int_equal(m.plan.close, SB_CLOSE_STALL);
 }
 
 struct refused {
@@ -116,11 +128,20 @@ static void refused_with_its_column(void **state)
 		{"SOURCE count=2 len=65508", SB_ON_UDP, SB_E_RANGE, 20},
 		{"SOURCE count=2 len=65506 frame=u16be", SB_ON_UDP, SB_E_RANGE, 20},
 		{"SOURCE len=64k count=20000", SB_ON_TCP, SB_E_RANGE, 22},
+		{"SOURCE seed=1", SB_ON_TCP, SB_E_PLACE, 8},
+		{"SOURCE frag=1 seed=1", SB_ON_TCP, SB_E_PLACE, 15},
+		{"ECHO frag=1", SB_ON_UDP, SB_E_PLACE, 6},
+		{"ECHO limit=9", SB_ON_UDP, SB_E_PLACE, 6},
+		{"DISCARD limit=9", SB_ON_TCP, SB_E_PLACE, 9},
+		{"DISCARD frag=1", SB_ON_UNIX, SB_E_PLACE, 9},
+		{"ECHO gap=1s", SB_ON_TCP, SB_E_PLACE, 6},
 	};
 	static const struct refused strict[] = {
 		{"ECHO stopread=10001ms", SB_ON_TCP, SB_E_RANGE, 15},
 		{"SOURCE len=1", SB_ON_UDP, SB_E_PLACE, 1},
 		{"SOURCE len=64k count=257", SB_ON_TCP, SB_E_RANGE, 22},
+		{"ECHO maxlife=301s", SB_ON_TCP, SB_E_RANGE, 14},
+		{"ECHO delay=11s", SB_ON_TCP, SB_E_RANGE, 12},
 	};
 	struct made m;
 

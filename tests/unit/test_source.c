@@ -190,7 +190,6 @@ static void refused_with_its_column(void **state)
 		{"SOURCE file=empty", SB_E_RANGE, 13},
 		{"SOURCE len=3 file=f", SB_E_PLACE, 8},
 		{"SOURCE file=f pattern=zero", SB_E_PLACE, 15},
-		{"SOURCE file=f seed=1", SB_E_PLACE, 15},
 		{"SOURCE file=f frame=line", SB_E_PLACE, 15},
 		{"SOURCE file=f count=1073741824", SB_E_RANGE, 21},
 	};

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * Pieces. See pace.h and cuts.h. */
+#include "core/pace.h"
+
+#include <assert.h>
+
+#include "core/session.h"
+
+uint64_t sb_pace_at(const struct sb_session *s)
+{
+	return s->pace ? s->leg.out - s->pace->base : s->leg.out;
+}
+
+void sb_pace_open(struct sb_session *s, uint64_t now)
+{
+	s->pace->next = SB_NEVER;
+	if (s->plan->service->ops->is_source)
+		sb_pace_came(s, now);
+}
+
+bool sb_pace_is_waiting(const struct sb_session *s)
+{
+	return s->pace && (s->pace->gate != SB_PACE_OPEN || s->pace->until != 0);
+}
+
+/* ---- units ---- */
+
+/* Frames make units only where something cuts them. */
+static bool has_frames(const struct sb_session *s)
+{
+	return sb_cuts_any(&s->plan->cuts) && !(s->plan->framing.flags & SB_CODEC_UNFRAMED);
+}
+
+static uint32_t frames_of_unit(const struct sb_session *s)
+{
+	return s->plan->cuts.join ? s->plan->cuts.join : 1;
+}
+
+/* Everything in the window is whole, so its frames are found again. */
+static void collect(struct sb_session *s)
+{
+	struct sb_pace *pace = s->pace;
+	const struct sb_leg *leg = &s->leg;
+	uint32_t held = (uint32_t)(pace->end - sb_pace_at(s));
+
+	while (pace->joined < frames_of_unit(s) && held < leg->whole) {
+		struct sb_frame frame;
+		int found =
+			sb_framing_scan(&s->plan->framing, &pace->scan, leg->p + held, leg->whole - held, &frame, 1);
+
+		assert(found == 1);
+		held += frame.wire;
+		pace->end += frame.wire;
+		pace->joined++;
+	}
+}
+
+/* A source's units are a function of the offset. */
+static void place_source(struct sb_session *s)
+{
+	struct sb_pace *pace = s->pace;
+	uint64_t at = sb_pace_at(s), size = s->plan->cuts.join;
+
+	if (has_frames(s))
+		size = sb_source_period(&s->plan->source) * frames_of_unit(s);
+	pace->unit = size ? at - at % size : 0;
+	pace->end = size ? pace->unit + size : SB_NEVER;
+}
+
+static void place_echo(struct sb_session *s)
+{
+	struct sb_pace *pace = s->pace;
+	uint32_t join = s->plan->cuts.join;
+
+	if (has_frames(s))
+		collect(s);
+	else
+		pace->end = join ? pace->unit + join : SB_NEVER;
+}
+
+static void place_unit(struct sb_session *s)
+{
+	if (s->plan->service->ops->is_source)
+		place_source(s);
+	else
+		place_echo(s);
+}
+
+/* Nothing more can come to what waits. */
+static bool is_last(const struct sb_session *s)
+{
+	return s->state != SB_STATE_RUN || s->leg.n >= SB_SESSION_HELD_MAX;
+}
+
+/* Whether the unit is whole, or as whole as it will be. */
+static bool is_ready(const struct sb_session *s)
+{
+	const struct sb_pace *pace = s->pace;
+
+	if (!s->plan->cuts.join || s->plan->service->ops->is_source || is_last(s))
+		return true;
+	if (has_frames(s))
+		return pace->joined == frames_of_unit(s);
+	return pace->end - sb_pace_at(s) <= s->leg.whole;
+}
+
+bool sb_pace_is_joining(const struct sb_session *s)
+{
+	return s->pace && s->plan->cuts.join && s->leg.whole > 0 && !is_ready(s);
+}
+
+/* ---- pieces ---- */
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint32_t sb_pace_piece(struct sb_session *s, uint64_t left)
+{
+	struct sb_pace *pace = s->pace;
+	uint64_t at = sb_pace_at(s), end;
+
+	if (sb_pace_is_waiting(s))
+		return 0;
+	if (pace->said.n > 0 || left == 0)
+		return (uint32_t)pace->said.n;
+	place_unit(s);
+	if (!is_ready(s))
+		return 0;
+	pace->next = lesser(pace->end, sb_cuts_next(&s->plan->cuts, pace->unit, at));
+	pace->next = lesser(pace->next, s->plan->limit);
+	end = lesser(pace->next, at + left);
+	return (uint32_t)lesser(end - at, SB_FRAME_MAX);
+}
+
+void sb_pace_came(struct sb_session *s, uint64_t now)
+{
+	if (s->plan->cuts.delay == 0)
+		return;
+	s->pace->not_before = now + s->plan->cuts.delay;
+	if (s->pace->gate == SB_PACE_OPEN && s->pace->until < s->pace->not_before)
+		s->pace->until = s->pace->not_before;
+}
+
+void sb_pace_opened(struct sb_session *s, uint64_t now)
+{
+	struct sb_pace *pace = s->pace;
+	uint64_t until = now + s->plan->cuts.gap;
+
+	pace->gate = SB_PACE_OPEN;
+	until = until > pace->not_before ? until : pace->not_before;
+	pace->until = until > now ? until : 0;
+	if (s->state == SB_STATE_FINISH)
+		s->since = now;
+}
+
+static void close_gate(struct sb_session *s, uint64_t now)
+{
+	if (s->plan->cuts.gate == SB_GATE_TIME) {
+		sb_pace_opened(s, now);
+		return;
+	}
+	s->pace->gate = SB_PACE_DUE;
+	s->pace->until = now + s->plan->cuts.gate_max;
+}
+
+/* A boundary has been reached. Where nothing is cut it is the one of limit=, and there is nothing to prove. */
+static void pass(struct sb_session *s, uint64_t now)
+{
+	struct sb_pace *pace = s->pace;
+
+	if (!sb_cuts_any(&s->plan->cuts))
+		return;
+	pace->pieces++;
+	if (sb_pace_at(s) == pace->end) {
+		pace->unit = pace->end;
+		pace->joined = 0;
+	}
+	close_gate(s, now);
+}
+
+bool sb_pace_sent(struct sb_session *s, uint64_t now)
+{
+	struct sb_pace *pace = s->pace;
+	uint64_t most = s->plan->limits->v[SB_LIMIT_PIECES];
+	bool is_limit = sb_pace_at(s) == s->plan->limit, is_most;
+
+	if (sb_pace_at(s) == pace->next)
+		pass(s, now);
+	is_most = most > 0 && pace->pieces >= most;
+	if (is_limit || is_most)
+		sb_session_finish(s, is_limit ? SB_WHY_LIMIT : SB_WHY_PIECES, now);
+	return is_limit || is_most;
+}
+
+void sb_pace_said(struct sb_session *s, uint64_t now)
+{
+	close_gate(s, now);
+}

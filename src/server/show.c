@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * Lending what shaped connections need, and their receipts when they end: to the file of --receipts, and kept for a
+ * while for who asks by id and token. */
+#include "base/rng.h"
+#include "server/server.h"
+
+struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_show *show = sb_pool_get(&srv->shows);
+
+	if (!show)
+		return NULL;
+	show->pace = (struct sb_pace){.gate = SB_PACE_OPEN};
+	sb_receipt_open(&show->receipt, srv->now);
+	show->has_local = show->is_seen = false;
+	show->asked = show->tier = SB_GATE_READ;
+	show->place = 0;
+	show->slot = sb_pool_index(&srv->conns, c);
+	show->token = sb_rng_at(srv->token_secret, c->id);
+	return &show->pace;
+}
+
+void sb_text_show_id(struct sb_text *t, const struct sb_conn *c, uint64_t token)
+{
+	sb_text_char(t, 'c');
+	sb_text_u64(t, c->id);
+	sb_text_char(t, '.');
+	sb_text_hex(t, token, 16);
+}
+
+/* Where the next receipt is kept: in place of the oldest. */
+static struct sb_text begin_receipt(struct sb_server *srv, const struct sb_conn *c, uint64_t token)
+{
+	struct sb_receipts *kept = &srv->receipts;
+	uint32_t i = kept->next++ % SB_RECEIPTS_KEPT;
+
+	kept->id[i] = c->id;
+	kept->token[i] = token;
+	return sb_text_in(kept->text[i], SB_RECEIPT_MAX);
+}
+
+static void write_receipt(struct sb_server *srv, struct sb_conn *c, struct sb_show *show)
+{
+	char id_room[SB_SHOW_ID_MAX], peer_room[64], line_room[SB_LINE_MAX * 4];
+	struct sb_text id = sb_text_in(id_room, sizeof(id_room)), peer = sb_text_in(peer_room, sizeof(peer_room));
+	struct sb_text t = begin_receipt(srv, c, show->token);
+	int n = sb_line_print(c->session.plan->line, line_room, sizeof(line_room));
+	struct sb_receipt_head head = {.session = &c->session};
+
+	sb_text_show_id(&id, c, show->token);
+	sb_text_addr(&peer, &c->peer);
+	head.id = sb_slice(id.p, id.n);
+	head.peer = sb_slice(peer.p, peer.n);
+	head.line = sb_slice(line_room, n > 0 ? (size_t)n : 0);
+	sb_text_receipt(&t, &show->receipt, &head);
+	srv->receipts.size[(srv->receipts.next - 1) % SB_RECEIPTS_KEPT] = (uint32_t)t.n;
+	sb_log_line(&srv->receipt_log, sb_slice(t.p, t.n));
+}
+
+void sb_show_end(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_show *show = sb_show_of(&c->session);
+
+	if (!show)
+		return;
+	sb_gate_drop(srv, show);
+	show->receipt.closed = srv->now;
+	write_receipt(srv, c, show);
+	c->session.pace = NULL;
+	sb_pool_put(&srv->shows, show);
+}
