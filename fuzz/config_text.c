@@ -77,8 +77,9 @@ static uint64_t pools(uint64_t n[3])
 static void check_size(long size)
 {
 	uint64_t n[3], all = pools(n), conns = want.v[SB_LIMIT_CONNS];
+	uint64_t more = 6500 * conns + 5500 * want.v[SB_LIMIT_PORTS] + 4500 * want.v[SB_LIMIT_LINES] + (5 << 20);
 
-	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + 6500 * conns + (5 << 20))
+	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + more)
 		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,
 			 (unsigned long long)conns, (unsigned long long)all);
 }
@@ -99,7 +100,7 @@ static int compare_parts(const void *a, const void *b)
 /* No part lies in another, and all of them in what was given. */
 static void check_parts(const struct sb_server *srv, size_t size)
 {
-	uint32_t slots = srv->conns.cap + 64 + 1;
+	uint32_t slots = srv->conns.cap + 64 + (uint32_t)want.v[SB_LIMIT_PORTS] + 1;
 	struct part parts[] = {
 		{"server", srv, sizeof(*srv), 16},
 		{"heap", srv->timers.heap, slots * sizeof(struct sb_timer), 8},
@@ -107,8 +108,14 @@ static void check_parts(const struct sb_server *srv, size_t size)
 		{"conns", srv->conns.mem, (size_t)srv->conns.cap * srv->conns.block_size, 8},
 		{"perip", srv->perip.cells, srv->perip.size * sizeof(struct sb_perip_cell), 8},
 		{"rates", srv->rates, sizeof(*srv->rates), 8},
-		{"listeners", srv->listeners, 64 * sizeof(struct sb_listener), 8},
+		{"listeners", srv->listeners, (64 + want.v[SB_LIMIT_PORTS]) * sizeof(struct sb_listener), 8},
 		{"log", srv->log.room, 65536, 1},
+		{"log of receipts", srv->receipt_log.room, 65536, 1},
+		{"shows", srv->shows.mem, (size_t)srv->conns.cap * sizeof(struct sb_show), 8},
+		{"gates", srv->gate.wait, (size_t)srv->conns.cap * 4, 4},
+		{"lines", srv->talks.mem, (size_t)srv->talks.cap * sizeof(struct sb_talk), 8},
+		{"answers", srv->texts.mem, (size_t)srv->texts.cap * SB_ANSWER_MAX, 8},
+		{"receipts", srv->receipts.text, (size_t)SB_RECEIPTS_KEPT * SB_RECEIPT_MAX, 8},
 		{"io", srv->io.mem, srv->io.backend->ops->size(slots), 16},
 		{"receive buffer", srv->io.buf, 4096 + 65 * 1024, 64},
 		{"scratch", srv->scratch, 65 * 1024, 64},

@@ -157,7 +157,7 @@ static bool has_option(const struct start *s, const char *option)
 /* As little memory as will do, and all of the log, unless the input has something to say about it. */
 static void read_input(struct start *s, const uint8_t *data, size_t n)
 {
-	static const char *const always[] = {"max-conns=4", "max-held=256k", "log-level=debug"};
+	static const char *const always[] = {"max-conns=4", "max-ports=8", "max-held=256k", "log-level=debug"};
 	size_t from = 0;
 
 	n = n < TEXT_MAX - 1 ? n : TEXT_MAX - 1;

@@ -17,6 +17,9 @@ enum sb_limit {
 	SB_LIMIT_COUNT
 };
 
+/* The most that max-ports can be. */
+enum { SB_PORTS_MAX = 8192 };
+
 enum sb_unit { SB_UNIT_COUNT, SB_UNIT_SIZE, SB_UNIT_TIME };
 
 struct sb_limit_row {

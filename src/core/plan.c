@@ -115,3 +115,9 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		r = check_datagrams(plan, line, strict, fault);
 	return r;
 }
+
+bool sb_plan_has_seed(const struct sb_plan *plan)
+{
+	return plan->cuts.frag == SB_FRAG_RANDOM ||
+	       (plan->service->ops->is_source && plan->source.pattern == SB_PATTERN_RANDOM);
+}

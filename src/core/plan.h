@@ -49,6 +49,9 @@ struct sb_plan {
 int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, const struct sb_limits *limits,
 		 bool strict, struct sb_fault *fault);
 
+/* Whether something of it is random, so that a seed is to be told. */
+bool sb_plan_has_seed(const struct sb_plan *plan);
+
 /* Reads frame= and max= of a line; raw and 64k when it has none. 0, or < 0 with *fault at the line's column. */
 int sb_plan_framing(struct sb_framing *f, const struct sb_line *line, struct sb_fault *fault);
 

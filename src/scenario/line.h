@@ -33,6 +33,7 @@ enum sb_key_group {
 	SB_G_LISTEN = 16,   /* what must be chosen before accept */
 	SB_G_OPT = 32,      /* socket options */
 	SB_G_CUTTING = 64,  /* how what we send is cut */
+	SB_G_PORT = 512,    /* of a throw-away port */
 	SB_G_CONTROL = 256, /* what a control verb is about */
 	SB_G_SEED = 128,    /* what is random */
 };

@@ -47,6 +47,11 @@ static void refuse(struct sb_server *srv, uint32_t i, int fd, const struct sb_ad
 	sb_log_end(log);
 }
 
+static bool is_same_host(const struct sb_addr *a, const struct sb_addr *b)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
 /* A connection has come: serve it, or say why not. */
 static void welcome(struct sb_server *srv, uint32_t i, int fd, const struct sb_addr *peer)
 {
@@ -55,6 +60,16 @@ static void welcome(struct sb_server *srv, uint32_t i, int fd, const struct sb_a
 	bool is_counted = per_ip > 0 && peer->family != SB_UNIX;
 	int r;
 
+	if (l->is_port && !is_same_host(peer, &l->from)) {
+		refuse(srv, i, fd, peer, "not-owner", "");
+		return;
+	}
+	if (l->is_rst) {
+		sb_sys_reset_on_close(srv->sys, fd);
+		refuse(srv, i, fd, peer, "accept-rst", "accept=");
+		l->left -= l->left != UINT64_MAX;
+		return;
+	}
 	if (!sb_is_allowed(srv, l, peer)) {
 		refuse(srv, i, fd, peer, "not-allowed", "--allow");
 		return;

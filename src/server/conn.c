@@ -10,7 +10,8 @@
 /* Sends of a source in one go, before others get their turn. */
 enum { FILLS_MAX = 4 };
 
-_Static_assert(SB_RECV_MAX < 1 << 17 && SB_LISTENERS_MAX <= 1 << 14, "they fit the fields of struct sb_conn");
+_Static_assert(SB_RECV_MAX < 1 << 17 && SB_LISTENERS_MAX + SB_PORTS_MAX <= 1 << 14,
+	       "they fit the fields of struct sb_conn");
 _Static_assert((int)SB_SESSION_HELD_MAX <= (int)SB_IO_BUF_SIZE, "one receive holds the largest frame");
 
 static struct sb_handle handle_of(const struct sb_server *srv, const struct sb_conn *c)
@@ -152,7 +153,10 @@ static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
 {
 	uint32_t slot = sb_pool_index(&srv->conns, c), gen = c->gen;
 	uint64_t unsent = sb_session_held(&c->session).n;
+	struct sb_listener *l = &srv->listeners[c->listener];
 
+	if (c->session.pace && sb_show_of(&c->session)->is_control)
+		sb_ports_of_gone(srv, c);
 	if (how == SB_CLOSE_RESET)
 		sb_sys_reset_on_close(srv->sys, c->fd);
 	srv->io.backend->ops->detach(&srv->io, slot);
@@ -160,6 +164,8 @@ static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
 	say_close(srv, c, unsent);
 	add_up(srv, &c->session, unsent);
 	sb_show_end(srv, c);
+	l->open--;
+	sb_port_settle(l);
 	sb_timers_set(&srv->timers, slot, SB_NEVER);
 	give_back(srv, c);
 	watch_memory(srv);
@@ -310,7 +316,8 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted)
 {
 	struct sb_conn *c = sb_pool_get(&srv->conns);
-	const struct sb_plan *plan = &srv->listeners[listener].plan;
+	struct sb_listener *l = &srv->listeners[listener];
+	const struct sb_plan *plan = l->nth == 0 || l->nth == l->taken + 1 ? &l->plan : &l->other;
 	struct sb_log *log = log_of(srv);
 	struct sb_pace *pace;
 	uint32_t gen;
@@ -327,7 +334,9 @@ int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct 
 		return r;
 	}
 	c->id = ++srv->conn_ids;
-	pace = plan->is_paced ? sb_show_lend(srv, c) : NULL;
+	l->open++;
+	l->taken++;
+	pace = plan->is_paced || l->is_port ? sb_show_lend(srv, c) : NULL;
 	c->is_counted = is_counted;
 	srv->count[SB_COUNT_ACCEPTED]++;
 	srv->count[SB_COUNT_OPEN]++;
@@ -359,6 +368,12 @@ void sb_conn_tick(struct sb_server *srv, struct sb_conn *c)
 	if (c->session.pace && sb_show_of(&c->session)->wait_until != SB_NEVER)
 		sb_control_tick(srv, c);
 	sb_session_tick(&c->session, srv->now);
+	run(srv, c);
+}
+
+void sb_conn_reset(struct sb_server *srv, struct sb_conn *c)
+{
+	sb_session_kill(&c->session, SB_WHY_OWNER, SB_CLOSE_RESET);
 	run(srv, c);
 }
 

@@ -62,17 +62,25 @@ static int say_receipt(struct sb_server *srv, struct sb_show *show, uint32_t i, 
 	return 0;
 }
 
-/* The receipt that is kept of this id: its place, or -1. */
+static bool is_id(struct sb_slice text, char kind, uint32_t id, uint64_t token)
+{
+	char room[SB_SHOW_ID_MAX];
+	struct sb_text t = sb_text_in(room, sizeof(room));
+
+	sb_text_id(&t, kind, id, token);
+	return sb_slice_eq(text, sb_slice(t.p, t.n));
+}
+
+/* The receipt that is kept of this id, of a port's the last: its place, or -1. */
 static int kept_receipt(const struct sb_server *srv, struct sb_slice id)
 {
 	const struct sb_receipts *kept = &srv->receipts;
 
-	for (uint32_t i = 0; i < SB_RECEIPTS_KEPT; i++) {
-		char room[SB_SHOW_ID_MAX];
-		struct sb_text t = sb_text_in(room, sizeof(room));
+	for (uint32_t k = 1; k <= SB_RECEIPTS_KEPT; k++) {
+		uint32_t i = (kept->next + SB_RECEIPTS_KEPT - k) % SB_RECEIPTS_KEPT;
 
-		sb_text_id(&t, kept->id[i], kept->token[i]);
-		if (kept->size[i] > 0 && sb_slice_eq(id, sb_slice(t.p, t.n)))
+		if (kept->size[i] > 0 && (is_id(id, 'c', kept->id[i], kept->token[i]) ||
+					  is_id(id, 's', kept->port[i], sb_port_token(srv, kept->port[i]))))
 			return (int)i;
 	}
 	return -1;
@@ -82,13 +90,14 @@ static bool is_open(struct sb_server *srv, struct sb_slice id)
 {
 	for (uint32_t i = 0; i < srv->conns.fresh; i++) {
 		struct sb_conn *c = sb_conn_at(srv, i);
-		char room[SB_SHOW_ID_MAX];
-		struct sb_text t = sb_text_in(room, sizeof(room));
 
-		if (!c || !c->session.pace)
-			continue;
-		sb_text_id(&t, c->id, sb_show_of(&c->session)->token);
-		if (sb_slice_eq(id, sb_slice(t.p, t.n)))
+		if (c && c->session.pace && is_id(id, 'c', c->id, sb_show_of(&c->session)->token))
+			return true;
+	}
+	for (uint32_t i = srv->static_n; i < srv->listeners_n; i++) {
+		const struct sb_listener *l = &srv->listeners[i];
+
+		if (l->is_owned && is_id(id, 's', l->id, l->token))
 			return true;
 	}
 	return false;
@@ -113,7 +122,8 @@ static int receipt(struct sb_server *srv, struct sb_conn *c, enum sb_answer *ans
 		return sb_fault_set(fault, SB_E_UNKNOWN, id->col,
 				    "no receipt of this id: it is wrong, or older than the last %d", SB_RECEIPTS_KEPT);
 	if (!wait->set)
-		return sb_fault_set(fault, SB_E_PLACE, id->col, "the connection is open: wait=5s waits for its end");
+		return sb_fault_set(fault, SB_E_PLACE, id->col,
+				    "no connection of it has ended yet: wait=5s waits for that");
 	show->wait_until = srv->now + wait->num;
 	srv->receipts.waiting++;
 	*answer = SB_ANSWER_LATER;
@@ -169,7 +179,7 @@ static int list(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer
 	for (uint32_t i = 0; r == 0 && i < srv->listeners_n; i++) {
 		if (srv->listeners[i].fd < 0)
 			continue;
-		sb_text_listener(&t, &srv->listeners[i]);
+		sb_text_port(&t, &srv->listeners[i]);
 		sb_text_char(&t, '\n');
 	}
 	if (r == 0)
@@ -207,6 +217,15 @@ static int quit(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer
 	return 0;
 }
 
+/* LISTEN has a line behind it: see heard.c. */
+static int unspoken(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
+{
+	(void)srv;
+	(void)answer;
+	return sb_fault_set(fault, SB_E_SYNTAX, sb_show_of(&c->session)->talk->line.verb_col,
+			    "LISTEN needs a line, as LISTEN ECHO cut=7");
+}
+
 static verb_fn help;
 
 static const struct {
@@ -214,6 +233,8 @@ static const struct {
 	bool takes_keys;
 	verb_fn *fn;
 } verbs[] = {
+	{"LISTEN", "LINE: a throw-away port that behaves so, gone with this connection unless keep=TIME", false,
+	 unspoken},
 	{"RECEIPT", "id=ID [wait=TIME]: what was done on a connection that has ended", true, receipt},
 	{"LIST", "what this server listens on", false, list},
 	{"LIMITS", "what bounds it", false, limits},

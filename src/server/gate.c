@@ -131,7 +131,8 @@ static int ask_peers(struct sb_server *srv, struct sb_show *const *shows, size_t
 	for (size_t i = 0; i < n; i++) {
 		if (r < 0)
 			q[i].err = r == -EINTR || r == -ENOBUFS || r == -ENOMEM ? -EAGAIN : r;
-		heed(srv, shows[i], &q[i]);
+		if (shows[i]->place)
+			heed(srv, shows[i], &q[i]);
 	}
 	return r;
 }

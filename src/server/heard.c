@@ -5,6 +5,10 @@
  */
 #include "server/server.h"
 
+#define LISTEN "LISTEN "
+
+enum { LISTEN_N = sizeof(LISTEN) - 1 };
+
 /* ---- answers ---- */
 
 static struct sb_text begin_answer(struct sb_show *show)
@@ -104,12 +108,6 @@ static int set_options(struct sb_server *srv, const struct sb_conn *c, const str
 	return 0;
 }
 
-static bool has_seed(const struct sb_plan *plan)
-{
-	return plan->cuts.frag == SB_FRAG_RANDOM ||
-	       (plan->service->ops->is_source && plan->source.pattern == SB_PATTERN_RANDOM);
-}
-
 static int serve_line(struct sb_server *srv, struct sb_conn *c, struct sb_show *show, struct sb_fault *fault)
 {
 	struct sb_talk *talk = show->talk;
@@ -117,7 +115,7 @@ static int serve_line(struct sb_server *srv, struct sb_conn *c, struct sb_show *
 	struct sb_text t = begin_answer(show);
 	struct sb_service_in in = {
 		.line = &talk->line,
-		.without = SB_G_LISTEN | SB_G_CONTROL,
+		.without = SB_G_LISTEN | SB_G_PORT | SB_G_CONTROL,
 		.files = srv->files,
 		.files_n = srv->files_n,
 		.seed = show->token ^ srv->seed,
@@ -131,8 +129,8 @@ static int serve_line(struct sb_server *srv, struct sb_conn *c, struct sb_show *
 	if (r < 0)
 		return r;
 	sb_text_str(&t, "+OK id=");
-	sb_text_id(&t, c->id, show->token);
-	if (has_seed(&talk->plan)) {
+	sb_text_id(&t, 'c', c->id, show->token);
+	if (sb_plan_has_seed(&talk->plan)) {
 		sb_text_str(&t, " seed=");
 		sb_text_u64(&t, talk->plan.cuts.seed);
 	}
@@ -186,6 +184,19 @@ static void obey(struct sb_server *srv, struct sb_conn *c, struct sb_show *show,
 		serve_line(srv, c, show, fault);
 }
 
+/* "LISTEN " and a line: what is behind it is the line of the port that is made. */
+static void listen(struct sb_server *srv, struct sb_conn *c, struct sb_show *show, struct sb_slice line,
+		   struct sb_fault *fault)
+{
+	struct sb_text t = begin_answer(show);
+
+	if (line.n == 0 || line.p[line.n - 1] != '\n')
+		sb_fault_set(fault, SB_E_SYNTAX, (uint32_t)line.n + LISTEN_N + 1,
+			     "the line does not end: LF is missing");
+	else if (sb_port_make(srv, c, line, LISTEN_N, &t, fault) == 0)
+		say(show, &t);
+}
+
 void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text)
 {
 	struct sb_fault fault = {0};
@@ -197,8 +208,12 @@ void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text)
 	if (!c->session.pace)
 		c->session.pace = sb_show_lend(srv, c);
 	show = sb_show_of(&c->session);
-	if (read_line(srv, show, line, &fault) == 0)
+	if (line.n >= LISTEN_N && memcmp(line.p, LISTEN, LISTEN_N) == 0) {
+		listen(srv, c, show, sb_slice_skip(line, LISTEN_N), &fault);
+		answer = SB_ANSWER_CONTROL;
+	} else if (read_line(srv, show, line, &fault) == 0) {
 		obey(srv, c, show, &answer, &fault);
+	}
 	if (fault.code) {
 		fault.col += fault.col ? skipped : 0;
 		sb_show_fault(show, &fault);

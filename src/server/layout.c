@@ -47,7 +47,8 @@ static uint32_t least(uint64_t a, uint32_t b)
 static void walk(struct walk *w, struct sb_server *srv, const struct sb_options *o)
 {
 	uint32_t conns = (uint32_t)o->limits.v[SB_LIMIT_CONNS];
-	uint32_t slots = conns + SB_LISTENERS_MAX + 1, size[SB_BUF_CLASSES], n[SB_BUF_CLASSES];
+	uint32_t cap = SB_LISTENERS_MAX + (uint32_t)o->limits.v[SB_LIMIT_PORTS], slots = conns + cap + 1,
+		 size[SB_BUF_CLASSES], n[SB_BUF_CLASSES];
 	const struct sb_backend *b;
 	size_t io_size = 0;
 	uint8_t *bufs[SB_BUF_CLASSES];
@@ -57,7 +58,7 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	uint32_t perip_size = sb_perip_size(conns);
 	struct sb_perip_cell *cells = take(w, perip_size * sizeof(*cells), alignof(struct sb_perip_cell));
 	struct sb_rates *rates = take(w, sizeof(*rates), alignof(struct sb_rates));
-	struct sb_listener *listeners = take(w, SB_LISTENERS_MAX * sizeof(*listeners), alignof(struct sb_listener));
+	struct sb_listener *listeners = take(w, cap * sizeof(*listeners), alignof(struct sb_listener));
 	char *log = take(w, SB_LOG_ROOM, 1), *receipt_log = take(w, SB_LOG_ROOM, 1);
 	uint8_t *shows = take(w, conns * sizeof(struct sb_show), alignof(struct sb_show));
 	uint32_t *wait = take(w, conns * sizeof(*wait), alignof(uint32_t));
@@ -85,6 +86,7 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 		sb_pool_init(&srv->bufs[i], bufs[i], size[i], n[i]);
 	srv->rates = rates;
 	srv->listeners = listeners;
+	srv->listeners_cap = cap;
 	srv->log.room = log;
 	srv->receipt_log.room = receipt_log;
 	sb_pool_init(&srv->shows, shows, sizeof(struct sb_show), conns);

@@ -84,7 +84,7 @@ struct asked_list {
 static struct sb_opt_place place_of(const struct sb_server *srv, const struct sb_listener *l)
 {
 	return (struct sb_opt_place){
-		.who = SB_OPT_OPERATOR,
+		.who = l->is_port ? SB_OPT_CLIENT : SB_OPT_OPERATOR,
 		.when = SB_OPT_LISTENER,
 		.strict = srv->is_strict,
 		.is_tcp = l->endpoint.on == SB_ON_TCP,
@@ -218,7 +218,23 @@ void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd)
 	}
 }
 
-static int set_options(struct sb_server *srv, uint32_t i, const struct asked_list *list, struct sb_fault *fault)
+/* " rcvbuf=2304->4608 opt.TCP_NODELAY=0->0" */
+static void tell_option(struct sb_text *t, const struct sb_line *line, const struct sb_opt_ask *ask, int64_t effective)
+{
+	bool is_rcvbuf = line->v[SB_KEY_RCVBUF].set && strcmp(ask->row->name, "SO_RCVBUF") == 0;
+	bool is_sndbuf = line->v[SB_KEY_SNDBUF].set && strcmp(ask->row->name, "SO_SNDBUF") == 0;
+
+	sb_text_str(t, is_rcvbuf ? " rcvbuf" : is_sndbuf ? " sndbuf" : " opt.");
+	if (!is_rcvbuf && !is_sndbuf)
+		sb_text_str(t, ask->row->name);
+	sb_text_char(t, '=');
+	sb_text_i64(t, ask->value);
+	sb_text_str(t, "->");
+	sb_text_i64(t, effective);
+}
+
+static int set_options(struct sb_server *srv, uint32_t i, const struct asked_list *list, struct sb_text *said,
+		       struct sb_fault *fault)
 {
 	const struct sb_listener *l = &srv->listeners[i];
 
@@ -232,6 +248,8 @@ static int set_options(struct sb_server *srv, uint32_t i, const struct asked_lis
 					    sb_strerror(r));
 		if (a->is_said)
 			say_option(srv, i, &a->ask, 0, effective);
+		if (a->is_said && said)
+			tell_option(said, &l->line, &a->ask, effective);
 	}
 	return 0;
 }
@@ -303,6 +321,7 @@ static int start(struct sb_server *srv, uint32_t i)
 						 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
 	if (r < 0)
 		return r;
+	srv->listening++;
 	if (l->endpoint.on == SB_ON_UDP) {
 		srv->own_ports[srv->own_ports_n++] = l->endpoint.addr.port;
 		sb_udp_arm(srv, i);
@@ -328,11 +347,15 @@ static int set_door(struct sb_listener *l, struct sb_fault *fault)
 	const struct sb_value *preamble = &l->line.v[SB_KEY_PREAMBLE];
 	bool waits = !l->plan.service->ops->is_source;
 
+	if (preamble->set && preamble->num && l->is_port)
+		return sb_fault_set(fault, SB_E_PLACE, preamble->key_col,
+				    "a port that LISTEN makes has its line already: its connections begin with none");
 	if (preamble->set && preamble->num && !waits)
 		return sb_fault_set(fault, SB_E_PLACE, preamble->key_col,
 				    "%s does not wait for the client: it cannot begin with a line of his",
 				    l->plan.service->name);
-	l->plan.is_door = l->endpoint.on != SB_ON_UDP && waits && (preamble->set ? preamble->num : is_bare(&l->line));
+	l->plan.is_door = l->endpoint.on != SB_ON_UDP && waits && !l->is_port &&
+			  (preamble->set ? preamble->num : is_bare(&l->line));
 	return 0;
 }
 
@@ -340,16 +363,24 @@ static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fau
 {
 	struct sb_service_in in = {
 		.line = &l->line,
-		.without = SB_G_CONTROL,
+		.without = SB_G_CONTROL | (l->is_port ? 0u : SB_G_PORT),
 		.files = srv->files,
 		.files_n = srv->files_n,
-		.seed = srv->seed,
+		.seed = srv->seed ^ l->token,
 		.scratch = srv->scratch,
 	};
 
 	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
 
-	return r < 0 ? r : set_door(l, fault);
+	if (r == 0)
+		r = set_door(l, fault);
+	/* Those that nth= leaves out. */
+	l->other = (struct sb_plan){.service = l->plan.service, .limits = l->plan.limits, .line = l->plan.line};
+	l->other.framing = l->plan.framing;
+	l->other.source = l->plan.source;
+	l->other.recv_max = SB_RECV_MAX;
+	l->other.limit = l->other.flip = SB_NEVER;
+	return r;
 }
 
 static void say_listening(struct sb_server *srv, uint32_t i)
@@ -368,7 +399,7 @@ static void say_listening(struct sb_server *srv, uint32_t i)
 	sb_log_end(&srv->log);
 }
 
-int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_fault *fault)
+int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, struct sb_fault *fault)
 {
 	struct sb_listener *l = &srv->listeners[i];
 	struct asked_list list = {.n = 0};
@@ -379,10 +410,12 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_fault *fault)
 	if (r < 0)
 		return place(l, r, fault);
 	l->left = l->line.v[SB_KEY_CONNS].set ? l->line.v[SB_KEY_CONNS].num : UINT64_MAX;
+	l->nth = l->line.v[SB_KEY_NTH].set ? l->line.v[SB_KEY_NTH].num : 0;
+	l->is_rst = l->line.v[SB_KEY_ACCEPT].set && l->line.v[SB_KEY_ACCEPT].num;
 	l->fd = sb_sys_socket(srv->sys, l->endpoint.addr.family, l->endpoint.on != SB_ON_UDP);
 	if (l->fd < 0)
 		return say_bind(l, l->fd, fault);
-	r = set_options(srv, i, &list, fault);
+	r = set_options(srv, i, &list, said, fault);
 	if (r == 0) {
 		r = bind_it(srv, l);
 		if (r == 0)
@@ -413,6 +446,7 @@ void sb_listener_close(struct sb_server *srv, uint32_t i)
 	sb_sys_close(srv->sys, l->fd);
 	l->fd = -1;
 	l->gen++;
+	srv->listening--;
 	if (l->is_bound_file)
 		sb_sys_unlink_socket(srv->sys, l->endpoint.path);
 	l->is_bound_file = false;

@@ -3,6 +3,7 @@
 #include "server/options.h"
 
 #include "base/nearest.h"
+#include "base/number.h"
 
 static int say_backends(struct sb_slice value, struct sb_fault *fault)
 {
@@ -70,12 +71,34 @@ static int set_allow(struct sb_options *o, struct sb_slice value, struct sb_faul
 	return 0;
 }
 
+static int set_ports(struct sb_options *o, struct sb_slice value, struct sb_fault *fault)
+{
+	uint64_t from = 0, to = 0;
+	size_t n = 0;
+
+	if (o->ports_from)
+		return sb_fault_set(fault, SB_E_DUPLICATE, 0, "control-ports is given twice");
+	while (n < value.n && value.p[n] != '-')
+		n++;
+	if (n == value.n || sb_parse_count(sb_slice(value.p, n), &from) < 0 ||
+	    sb_parse_count(sb_slice_skip(value, n + 1), &to) < 0)
+		return sb_fault_set(fault, SB_E_TYPE, 0, "control-ports is a range as 40000-40099, not \"%.*s\"",
+				    SB_FAULT_WORD(value));
+	if (from < 1 || to > UINT16_MAX || from > to)
+		return sb_fault_set(fault, SB_E_RANGE, 0, "control-ports is a range within 1-65535, not %.*s",
+				    SB_FAULT_WORD(value));
+	o->ports_from = (uint16_t)from;
+	o->ports_to = (uint16_t)to;
+	return 0;
+}
+
 static const struct {
 	struct sb_switch_row row;
 	int (*set)(struct sb_options *o, struct sb_slice value, struct sb_fault *fault);
 } switches[] = {
 	{{"io", "NAME", "the backend: auto (default: the first that works), or one that --version names"}, set_io},
 	{{"allow", "CIDR", "who may connect to addresses that are not loopback; may be given again"}, set_allow},
+	{{"control-ports", "A-B", "the ports that LISTEN takes (default: any free one)"}, set_ports},
 	{{"log", "text|json", "how the log is written (default text)"}, set_log},
 	{{"log-level", "LEVEL", "error, warning, notice, info or debug (default info)"}, set_level},
 };

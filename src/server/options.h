@@ -15,6 +15,7 @@ struct sb_options {
 	const struct sb_backend *backend; /* NULL: the first of the table that works */
 	bool has_io, has_log, has_level;
 	bool is_json;
+	uint16_t ports_from, ports_to; /* of throw-away ports; 0: any */
 	enum sb_log_level level;
 	struct sb_cidr allow[SB_ALLOW_MAX];
 	size_t allow_n;

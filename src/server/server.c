@@ -145,10 +145,10 @@ static int open_listeners(struct sb_server *srv, const struct sb_config *config,
 		int r = sb_listener_parse(l, ask.text, fault);
 
 		l->fd = -1;
-		srv->listeners_n = (uint32_t)i + 1;
+		srv->listeners_n = srv->static_n = (uint32_t)i + 1;
 		l->is_loopback = l->endpoint.on == SB_ON_UNIX || sb_addr_is_loopback(&l->endpoint.addr);
 		if (r == 0)
-			r = sb_listener_open(srv, (uint32_t)i, fault);
+			r = sb_listener_open(srv, (uint32_t)i, NULL, fault);
 		if (r < 0 && is_missing(&ask, r)) {
 			if (sb_log_begin(&srv->log, SB_LOG_UNLISTENED, srv->now)) {
 				sb_log_u64(&srv->log, "listener", i + 1);
@@ -337,6 +337,12 @@ static void dispatch(struct sb_server *srv, const struct sb_done *done)
 	srv->count[SB_COUNT_STALE]++;
 }
 
+static void listener_tick(struct sb_server *srv, uint32_t i)
+{
+	if (!sb_port_tick(srv, i))
+		sb_accept_resume(srv, i);
+}
+
 static void run_timers(struct sb_server *srv)
 {
 	uint32_t slot;
@@ -344,7 +350,7 @@ static void run_timers(struct sb_server *srv)
 	/* As many as there can be: one whose deadline has moved to now would else be popped for ever. */
 	for (uint32_t n = srv->timers.n; n > 0 && sb_timers_pop(&srv->timers, srv->now, &slot); n--) {
 		if (slot >= srv->conns.cap)
-			sb_accept_resume(srv, slot - srv->conns.cap);
+			listener_tick(srv, slot - srv->conns.cap);
 		else
 			sb_conn_tick(srv, sb_conn_at(srv, slot));
 	}
@@ -365,12 +371,7 @@ static int64_t patience(struct sb_server *srv, int64_t wait_ns)
 
 static bool is_over(const struct sb_server *srv)
 {
-	if (srv->count[SB_COUNT_OPEN] > 0)
-		return false;
-	for (uint32_t i = 0; i < srv->listeners_n; i++)
-		if (srv->listeners[i].fd >= 0)
-			return false;
-	return true;
+	return srv->count[SB_COUNT_OPEN] == 0 && srv->listening == 0;
 }
 
 /* poll needs memory for many descriptors. To ask again at once would burn the CPU; to ask about none needs nothing. */

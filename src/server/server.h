@@ -9,6 +9,7 @@
  *   show.c      what a connection whose line shapes what it sends has besides: pace, gate, receipt
  *   heard.c     a line that came on a connection, and its answer
  *   control.c   verbs that ask something of the server itself
+ *   ports.c     throw-away ports
  *   gate.c      waiting until peers have read
  *   udp.c       datagrams
  *   server.c    init, the turn of the loop, stopping
@@ -69,6 +70,17 @@ struct sb_listener {
 	bool is_paused;
 	bool is_bound_file; /* the path is ours to remove */
 	uint64_t left;      /* connections still to be taken; UINT64_MAX for no end */
+	uint64_t taken;     /* connections so far */
+	uint32_t open;      /* of them, not ended yet */
+	bool is_rst;        /* accept=rst */
+	uint64_t nth;       /* the one connection that its line is for; 0: all. The others get … */
+	struct sb_plan other;
+	/* A throw-away port. */
+	bool is_port, is_owned;  /* is_owned: it is in use, or kept */
+	uint32_t id;             /* 0 for others */
+	uint64_t token, gone_at; /* gone_at: its owner has gone, and it is to go then; 0: not yet */
+	struct sb_handle owner;  /* the control connection */
+	struct sb_addr from;     /* whose connections it takes */
 	/* Options that connections do not inherit from the listener: set on each. */
 	struct sb_opt_ask conn_opts[SB_CONN_OPTS_MAX];
 	uint32_t conn_opts_n;
@@ -96,7 +108,10 @@ struct sb_server {
 	struct sb_perip perip;
 	struct sb_rates *rates;
 	struct sb_listener *listeners;
-	uint32_t listeners_n;
+	uint32_t listeners_n, listeners_cap; /* in use so far; that there may be */
+	uint32_t static_n;                   /* of them, those of the config; ports come behind them */
+	uint32_t listening;                  /* that are open */
+	uint32_t port_ids, next_port;
 	uint16_t own_ports[SB_LISTENERS_MAX]; /* of the datagram sockets */
 	uint32_t own_ports_n;
 	uint8_t *scratch; /* SB_IO_BUF_SIZE bytes for what is made and sent at once */
@@ -124,7 +139,7 @@ static inline struct sb_handle sb_handle_of_listener(const struct sb_server *srv
 
 static inline uint32_t sb_slot_of_wake(const struct sb_server *srv)
 {
-	return srv->conns.cap + SB_LISTENERS_MAX;
+	return srv->conns.cap + srv->listeners_cap;
 }
 
 /* ---- layout.c ---- */
@@ -145,8 +160,9 @@ struct sb_listen_ask {
 bool sb_listen_ask_at(const struct sb_config *config, size_t i, struct sb_listen_ask *ask);
 /* Parses one into l (endpoint and line only). 0, or < 0 with *fault. */
 int sb_listener_parse(struct sb_listener *l, struct sb_slice text, struct sb_fault *fault);
-/* Makes the plan and the socket, and begins to listen. 0, or < 0 with *fault and nothing left open. */
-int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_fault *fault);
+/* Makes the plan and the socket, and begins to listen. 0, or < 0 with *fault and nothing left open. said, unless it is
+ * NULL, gets what the options that were asked for came to. */
+int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, struct sb_fault *fault);
 void sb_listener_close(struct sb_server *srv, uint32_t i);
 /* Sets what a connection of this listener does not inherit; what fails is logged. */
 void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd);
@@ -168,6 +184,8 @@ bool sb_is_allowed(const struct sb_server *srv, const struct sb_listener *l, con
 int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted);
 void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done *done);
 void sb_conn_tick(struct sb_server *srv, struct sb_conn *c);
+/* RST, now. */
+void sb_conn_reset(struct sb_server *srv, struct sb_conn *c);
 /* The server stops: in order, or at once. */
 void sb_conn_stop(struct sb_server *srv, struct sb_conn *c);
 /* The connection in this slot, NULL when there is none. */
@@ -179,8 +197,24 @@ struct sb_conn *sb_conn_at(struct sb_server *srv, uint32_t slot);
 struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c);
 /* The connection has ended: its receipt is written, what was lent goes back. */
 void sb_show_end(struct sb_server *srv, struct sb_conn *c);
-/* "c7.0123456789abcdef" */
-void sb_text_id(struct sb_text *t, uint32_t id, uint64_t token);
+/* "c7.0123456789abcdef": c is a connection, s a port. */
+void sb_text_id(struct sb_text *t, char kind, uint32_t id, uint64_t token);
+
+/* ---- ports.c ---- */
+
+/* LISTEN: makes a port with this line, which begins at column col + 1 of what was said. 0 and the answer in t, or < 0
+ * with *fault. */
+int sb_port_make(struct sb_server *srv, struct sb_conn *c, struct sb_slice line, uint32_t col, struct sb_text *t,
+		 struct sb_fault *fault);
+/* The control connection has ended: so do its ports, or they begin to count what keep= gave them. */
+void sb_ports_of_gone(struct sb_server *srv, const struct sb_conn *c);
+/* The timer of listener i: true when it was the end of a port. */
+bool sb_port_tick(struct sb_server *srv, uint32_t i);
+/* A port that takes no more, and whose connections have ended, is nobody's. */
+void sb_port_settle(struct sb_listener *l);
+uint64_t sb_port_token(const struct sb_server *srv, uint32_t id);
+/* The listener, and of a port its number and id. */
+void sb_text_port(struct sb_text *t, const struct sb_listener *l);
 
 /* ---- heard.c ---- */
 

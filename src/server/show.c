@@ -24,9 +24,9 @@ struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c)
 	return &show->pace;
 }
 
-void sb_text_id(struct sb_text *t, uint32_t id, uint64_t token)
+void sb_text_id(struct sb_text *t, char kind, uint32_t id, uint64_t token)
 {
-	sb_text_char(t, 'c');
+	sb_text_char(t, kind);
 	sb_text_u64(t, id);
 	sb_text_char(t, '.');
 	sb_text_hex(t, token, 16);
@@ -36,9 +36,12 @@ void sb_text_id(struct sb_text *t, uint32_t id, uint64_t token)
 static struct sb_text begin_receipt(struct sb_server *srv, const struct sb_conn *c, uint64_t token)
 {
 	struct sb_receipts *kept = &srv->receipts;
-	uint32_t i = kept->next++ % SB_RECEIPTS_KEPT;
+	uint32_t i = kept->next;
 
+	kept->next = (i + 1) % SB_RECEIPTS_KEPT;
+	kept->size[i] = 0;
 	kept->id[i] = c->id;
+	kept->port[i] = srv->listeners[c->listener].id;
 	kept->token[i] = token;
 	return sb_text_in(kept->text[i], SB_RECEIPT_MAX);
 }
@@ -51,13 +54,13 @@ static void write_receipt(struct sb_server *srv, struct sb_conn *c, struct sb_sh
 	int n = sb_line_print(c->session.plan->line, line_room, sizeof(line_room));
 	struct sb_receipt_head head = {.session = &c->session};
 
-	sb_text_id(&id, c->id, show->token);
+	sb_text_id(&id, 'c', c->id, show->token);
 	sb_text_addr(&peer, &c->peer);
 	head.id = sb_slice(id.p, id.n);
 	head.peer = sb_slice(peer.p, peer.n);
 	head.line = sb_slice(line_room, n > 0 ? (size_t)n : 0);
 	sb_text_receipt(&t, &show->receipt, &head);
-	srv->receipts.size[(srv->receipts.next - 1) % SB_RECEIPTS_KEPT] = (uint32_t)t.n;
+	srv->receipts.size[(srv->receipts.next + SB_RECEIPTS_KEPT - 1) % SB_RECEIPTS_KEPT] = (uint32_t)t.n;
 	sb_log_line(&srv->receipt_log, sb_slice(t.p, t.n));
 }
 

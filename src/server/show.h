@@ -58,6 +58,7 @@ struct sb_receipts {
 	uint32_t size[SB_RECEIPTS_KEPT];
 	uint64_t token[SB_RECEIPTS_KEPT];
 	uint32_t id[SB_RECEIPTS_KEPT];
+	uint32_t port[SB_RECEIPTS_KEPT]; /* the throw-away port it came to, by its id; 0 for none */
 	uint32_t next;
 	uint32_t waiting; /* connections that wait for one */
 };
