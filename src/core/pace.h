@@ -31,6 +31,7 @@ struct sb_pace {
 	struct sb_scan scan;  /* finds the frames of the unit once more */
 	uint32_t joined;      /* frames of the unit */
 	uint8_t gate;         /* enum sb_pace_gate */
+	bool is_flipped;      /* the byte of flip= is, in the window, or has gone */
 };
 
 /* It is the session's that s->pace is lent to. now: the time of its opening. */

@@ -125,21 +125,12 @@ static void join(struct sb_leg *leg, const struct sb_done *done)
 	leg->n += n;
 }
 
-/* The line may ask for one bit to be wrong: p[0..n) is what the service sends from this offset on. */
-static void flip(const struct sb_session *s, uint8_t *p, uint64_t offset, uint64_t n)
-{
-	if (s->plan->flip >= offset && s->plan->flip - offset < n)
-		p[s->plan->flip - offset] ^= 1;
-}
-
 /* Complete frames leave the window at once, or stay in it until they are sent. */
 static void route(struct sb_session *s, uint32_t wire)
 {
 	struct sb_leg *leg = &s->leg;
 
 	if (service(s)->route == SB_ROUTE_BACK) {
-		if (s->plan->is_paced)
-			flip(s, leg->p + leg->whole, sb_pace_at(s) + leg->whole, wire);
 		leg->whole += wire;
 		return;
 	}
@@ -364,17 +355,37 @@ static bool is_flushed(const struct sb_session *s)
 	       !(s->pace && s->pace->said.n > 0);
 }
 
+/* The line may ask for one bit to be wrong: p[0..n) is what the service sends now. True when it is among that. */
+static bool flip(const struct sb_session *s, uint8_t *p, uint64_t n)
+{
+	uint64_t at = sb_pace_at(s);
+
+	if (s->plan->flip < at || s->plan->flip - at >= n)
+		return false;
+	p[s->plan->flip - at] ^= 1;
+	return true;
+}
+
+/* Once, and not before it goes: the frame that it is in has been found again by then (pace.c). */
+static void flip_reply(struct sb_session *s, uint64_t n)
+{
+	if (s->pace && !s->pace->is_flipped)
+		s->pace->is_flipped = flip(s, s->leg.p, n);
+}
+
 static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
 {
 	struct sb_leg *leg = &s->leg;
 
 	*op = (struct sb_op){.kind = SB_OP_SEND, .want_max = n};
-	if (s->pace && s->pace->said.n > 0)
+	if (s->pace && s->pace->said.n > 0) {
 		op->iov[0] = s->pace->said;
-	else if (service(s)->is_source)
+	} else if (service(s)->is_source) {
 		op->flags = SB_OP_FILL;
-	else
+	} else {
+		flip_reply(s, n);
 		op->iov[0] = sb_slice(leg->p, n);
+	}
 	op->iov_n = op->flags & SB_OP_FILL ? 0 : 1;
 	leg->sending = n;
 	leg->is_sending = true;
@@ -455,7 +466,7 @@ void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
 	assert(n <= s->leg.sending);
 	sb_source_fill(&s->plan->source, sb_pace_at(s), out, n);
 	if (s->plan->is_paced)
-		flip(s, out, sb_pace_at(s), n);
+		flip(s, out, n);
 }
 
 void sb_session_moved(struct sb_session *s, uint8_t *p)
