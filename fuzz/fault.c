@@ -338,7 +338,7 @@ static struct site {
 static uint32_t sites_n;
 static uint64_t scripts_n, runs_n;
 
-/* Waits, questions about a closed gate, single bytes: of what comes again and again from one place each 16th will do. */
+/* Waits, questions about a closed gate, single bytes: of what comes again and again, each 16th will do. */
 static bool is_again(const struct sim_seen *s, uint32_t at)
 {
 	enum { ENOUGH = 24, EACH = 16 };
