@@ -132,6 +132,7 @@ struct run {
 	struct cut cut[SIM_CONNS];
 	char receipt[SB_RECEIPT_MAX]; /* being read */
 	size_t receipt_n;
+	bool has_receipts;
 	struct door door[SB_LISTENERS_MAX];
 	uint32_t doors, ids;
 	uint64_t limit[SB_LIMIT_COUNT];

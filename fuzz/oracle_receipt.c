@@ -248,7 +248,7 @@ void receipt_over(const struct run *r)
 
 		if (c->is_dgram || !r->peer[i].is_served || !cut_is_shaped(r, c) || r->cut[i].receipts)
 			continue;
-		if (r->srv->receipt_log.lost == 0)
+		if (r->has_receipts && r->srv->receipt_log.lost == 0)
 			sb_found("%s: connection %u: has no receipt", r->backend, i);
 	}
 }

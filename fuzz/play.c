@@ -207,6 +207,8 @@ static void knob_of_conn(struct sb_sys *k, struct sim_conn *c, const struct sbs_
 		break;
 	case 'g':
 		c->is_reader_slow = e->v & 1;
+		if (e->v == 2)
+			sim_leave(k, c);
 		break;
 	case 'h':
 		c->is_net_slow = e->v & 1;

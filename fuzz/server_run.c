@@ -49,12 +49,19 @@ static void listen_to(const struct run *r)
 	k->on_wait = play_on_wait;
 }
 
+/* One server writes none. */
+static bool has_receipts(const struct fuzz_config *f)
+{
+	return f->letter != 'V';
+}
+
 static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struct sb_fault *fault)
 {
 	static const int receipts_fd = SIM_RECEIPTS_FD;
-	struct sb_server_env env = {.sys = r->k, .receipts_fd = &receipts_fd};
+	struct sb_server_env env = {.sys = r->k, .receipts_fd = has_receipts(f) ? &receipts_fd : NULL};
 	int err;
 
+	r->has_receipts = has_receipts(f);
 	r->k->on_log = on_first_log;
 	r->first_lines_n = 0;
 	err = sb_server_open(&r->srv, a->mem, a->size, &f->c, &env, fault);
