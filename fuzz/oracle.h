@@ -82,6 +82,7 @@ struct cut {
 	bool is_seen;             /* the kernel has told of the peer's socket before */
 	bool has_given_way;       /* gate=best: what is best cannot be had */
 	bool is_vague;            /* and whether it could cannot be seen from here */
+	bool is_hit;              /* a question about it was made to fail, and that might have been another's */
 	enum sb_gate_tier tier;   /* of its line, or what is had in place of best */
 	int refused;              /* why the gate cannot be had; 0: it can */
 	uint64_t gated_at, wait_until, reply_from;
@@ -226,6 +227,8 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 /* Of connections whose line shapes what is sent; of others they say and do nothing. */
 bool cut_is_shaped(const struct run *r, const struct sim_conn *c);
 struct cut *cut_of(const struct run *r, const struct sim_conn *c);
+/* It is on its way. */
+void cut_open(struct run *r, const struct sim_conn *c);
 void cut_on_accept(struct run *r, struct sim_conn *c);
 /* Bytes have come: owed before that. */
 void cut_on_got(struct run *r, struct sim_conn *c, uint64_t owed);

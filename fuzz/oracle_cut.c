@@ -132,14 +132,15 @@ static void open_gate(struct run *r, struct sim_conn *c)
 	cut->wait_until = at > r->k->now ? at : 0;
 }
 
+void cut_open(struct run *r, const struct sim_conn *c)
+{
+	if (cut_is_shaped(r, c))
+		*cut_of(r, c) = (struct cut){.tier = plan_of(r, c)->shape.gate};
+}
+
 void cut_on_accept(struct run *r, struct sim_conn *c)
 {
-	struct cut *cut = cut_of(r, c);
-
-	if (!cut_is_shaped(r, c))
-		return;
-	*cut = (struct cut){.tier = plan_of(r, c)->shape.gate};
-	if (is_source(r, c))
+	if (cut_is_shaped(r, c) && is_source(r, c))
 		reply_comes(r, c);
 }
 
@@ -298,6 +299,7 @@ static void cannot_ask(struct run *r, int err)
 		if (c->is_dgram || c->fd < 0 || !cut_is_shaped(r, c))
 			continue;
 		r->cut[i].fails++;
+		r->cut[i].is_hit = true;
 		if (!is_passing(SIM_CALL_DIAG_OPEN, err))
 			r->cut[i].is_vague = true;
 	}
@@ -326,6 +328,7 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 		cut->tier = SB_GATE_ACK;
 	cut->asks++;
 	cut->fails += res < 0;
+	cut->is_hit = cut->is_hit || (res < 0 && res != -ENOENT);
 	check_patience(r, c);
 	if (call == SIM_CALL_PEERS && res >= 0)
 		cut->is_seen = true;

@@ -184,11 +184,19 @@ static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, 
 				 x->out[at], a->backend, y->out[at], b->backend);
 }
 
-/* A failure of one connection's may be another's luck, where they share a limit. */
-static bool is_any_spoilt(const struct run *a, const struct run *b)
+/* It was hit by something that hits whoever comes next. */
+static bool is_spoilt_one(const struct run *r, uint32_t i)
 {
-	for (uint32_t i = 0; i < a->k->conns; i++)
-		if (a->k->conn[i].is_spoilt || b->k->conn[i].is_spoilt)
+	const struct sim_conn *c = &r->k->conn[i];
+
+	return c->is_spoilt || (!c->is_dgram && cut_is_shaped(r, c) && r->cut[i].is_hit);
+}
+
+/* A failure of one connection's may be another's luck, where they share a limit. */
+static bool is_any_spoilt(const struct run *r)
+{
+	for (uint32_t i = 0; i < r->k->conns; i++)
+		if (is_spoilt_one(r, i))
 			return true;
 	return false;
 }
@@ -240,7 +248,7 @@ static void compare_ends(const struct run *a, const struct run *b, uint32_t i)
 
 void oracle_compare(const struct run *a, const struct run *b)
 {
-	bool is_any_crowded = a->is_crowded || b->is_crowded || is_any_spoilt(a, b);
+	bool is_any_crowded = a->is_crowded || b->is_crowded || is_any_spoilt(a) || is_any_spoilt(b);
 	bool is_all_spoilt =
 		(oracle_has_places(a) && is_any_crowded) || is_memory_raced(a) || is_memory_raced(b) || is_later(a, b);
 
@@ -249,7 +257,7 @@ void oracle_compare(const struct run *a, const struct run *b)
 			 b->backend);
 	for (uint32_t i = 0; i < a->k->conns; i++) {
 		uint32_t j = same_as(a, i, b);
-		bool is_spoilt = is_all_spoilt || a->k->conn[i].is_spoilt || b->k->conn[i].is_spoilt;
+		bool is_spoilt = is_all_spoilt || is_spoilt_one(a, i) || (j < b->k->conns && is_spoilt_one(b, j));
 
 		if (j == b->k->conns && is_spoilt)
 			continue;

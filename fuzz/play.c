@@ -145,6 +145,7 @@ static void open_slot(struct play *p)
 	if (!c)
 		return;
 	p->r->peer[c - p->r->k->conn] = (struct peer){.listener = i, .event = p->events};
+	cut_open(p->r, c);
 	sb_tell("connection %u: peer %u to listener %u", (unsigned)(c - p->r->k->conn), p->current, i + 1);
 }
 
