@@ -74,7 +74,7 @@ struct sb_session {
 	};
 	uint32_t frames;  /* complete frames received; stops at UINT32_MAX */
 	uint32_t dropped; /* bytes received and not answered, likewise */
-	int32_t err;      /* the -errno behind the reasons reset and io-error */
+	int32_t err;      /* the -errno behind the reasons reset and io-error, or for which a gate could not be had */
 	uint8_t state, reason;
 	uint8_t how;     /* enum sb_close_how of the CLOSE */
 	bool is_closing; /* CLOSE is to be said next */
