@@ -433,13 +433,14 @@ static int await_ms(int ep, struct epoll_event *events, int max, int64_t wait_ns
 
 int sb_sys_epoll_wait(struct sb_sys *sys, int ep, struct sb_epoll_event *out, int max, int64_t wait_ns)
 {
-	struct epoll_event events[SB_EPOLL_MAX];
+	struct epoll_event events[SB_EPOLL_MAX] = {0}; /* MSan does not know that epoll_pwait2 writes them */
 	struct timespec t = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
 	int most = max < SB_EPOLL_MAX ? max : SB_EPOLL_MAX;
 	int n = epoll_pwait2(ep, events, most, wait_ns < 0 ? NULL : &t, NULL);
 
 	(void)sys;
-	if (n < 0 && errno == ENOSYS)
+	/* A sandbox may refuse what it has not heard of. */
+	if (n < 0 && (errno == ENOSYS || errno == EPERM))
 		n = await_ms(ep, events, most, wait_ns);
 	if (n < 0)
 		return -errno;
