@@ -35,6 +35,9 @@ static const struct sb_key_row keys[] = {
 	{"sndbuf", SB_T_SIZE, SB_G_LISTEN, SB_ON_ANY, 1, K(1048576) - 1, NULL, NULL},
 	{"backlog", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 0, 65535, NULL, NULL},
 	{"conns", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 1, K(1048576), NULL, NULL},
+	{"preamble", SB_T_WORD, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 0, 1, "off|on", NULL},
+	{"id", SB_T_TEXT, SB_G_CONTROL, SB_ON_TCP | SB_ON_UNIX, 1, 32, NULL, NULL},
+	{"wait", SB_T_TIME, SB_G_CONTROL, SB_ON_TCP | SB_ON_UNIX, 1000, UINT64_C(3600000000000), NULL, NULL},
 };
 
 static const struct {

@@ -81,6 +81,7 @@ struct cut {
 	bool is_enough;           /* no more is sent, though there may be more */
 	bool is_seen;             /* the kernel has told of the peer's socket before */
 	bool has_given_way;       /* gate=best: what is best cannot be had */
+	uint64_t unproven;        /* gates that opened because nobody is there who could read */
 	bool is_vague;            /* and whether it could cannot be seen from here */
 	bool is_hit;              /* a question about it was made to fail, and that might have been another's */
 	enum sb_gate_tier tier;   /* of its line, or what is had in place of best */

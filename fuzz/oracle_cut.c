@@ -334,6 +334,8 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 		cut->is_seen = true;
 	if (!cut->is_gated || is_passing(call, res))
 		return;
+	cut->unproven += call == SIM_CALL_PEERS &&
+			 ((res == 1 && c->is_gone) || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)));
 	if (res == 1 || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)))
 		open_gate(r, c);
 	else if (res < 0)

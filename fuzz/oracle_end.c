@@ -131,8 +131,10 @@ void oracle_leaks(const struct run *r)
 				 sim_count(r->k, SIM_DIAG) ||
 	    sim_count(r->k, SIM_SPARE) > 1)
 		sb_found("%s: %u descriptors are open, %u of them listen", r->backend, r->k->fds, fds);
-	if (srv->shows.used || srv->gate.n)
-		sb_found("%s: %u shows are left in use, %u gates closed", r->backend, srv->shows.used, srv->gate.n);
+	if (srv->shows.used || srv->gate.n || srv->talks.used || srv->texts.used || srv->receipts.waiting)
+		sb_found("%s: of shaped connections are left: %u shows, %u gates, %u lines, %u answers, %u who wait",
+			 r->backend, srv->shows.used, srv->gate.n, srv->talks.used, srv->texts.used,
+			 srv->receipts.waiting);
 	if (srv->conns.used)
 		sb_found("%s: %u slots of connections are left in use", r->backend, srv->conns.used);
 	for (int i = 0; i < SB_BUF_CLASSES; i++)

@@ -112,7 +112,7 @@ static void read_head(struct reading *in, uint32_t i)
 	must_be(in, ",\"sends\":", cut->sends);
 }
 
-/* Which proofs there can be. gate=read is content with a peer that has closed and cannot read any more ("time"). */
+/* Which proofs there can be. A gate opens unproven ("none") when its peer has closed and cannot read any more. */
 static void read_cuts(struct reading *in, uint32_t i)
 {
 	const struct cut *cut = &in->r->cut[i];
@@ -129,14 +129,15 @@ static void read_cuts(struct reading *in, uint32_t i)
 	must_have(in, ",\"none\":");
 	none = number(in);
 	must_have(in, "}");
-	if (read + ack + by_time + none != cut->pieces || none > 1)
+	if (read + ack + by_time + none != cut->pieces || none > cut->unproven + 1)
 		sb_found("%s: receipt: %llu and %llu and %llu and %llu cuts are not %llu", in->r->backend,
 			 (unsigned long long)read, (unsigned long long)ack, (unsigned long long)by_time,
 			 (unsigned long long)none, (unsigned long long)cut->pieces);
-	if ((gate == SB_GATE_READ && ack) || (gate == SB_GATE_ACK && read) || (gate == SB_GATE_TIME && read + ack) ||
+	if ((gate == SB_GATE_READ && ack + by_time) || (gate == SB_GATE_ACK && read) ||
+	    (gate == SB_GATE_TIME && read + ack) ||
 	    (gate == SB_GATE_BEST && ack && !cut->has_given_way && !cut->is_vague))
 		differs(in, "cuts have another proof than their gate");
-	if (!cut->is_vague && none != (cut->is_gated || cut->refused))
+	if (!cut->is_vague && none != cut->unproven + (cut->is_gated || cut->refused))
 		differs(in, "the last gate was open");
 }
 

@@ -44,6 +44,7 @@ static const struct range {
 	{"max-held", SB_LIMIT_HELD, 'B', 262144, UINT64_C(17179869184)},
 	{"max-delay", SB_LIMIT_DELAY, 'T', 1000000, 3600 * SECOND},
 	{"max-bytes", SB_LIMIT_BYTES, 'B', 1, UINT64_C(1099511627776)},
+	{"max-lines", SB_LIMIT_LINES, '#', 1, 1000000},
 	{"max-pieces", SB_LIMIT_PIECES, '#', 0, UINT64_C(1099511627776)},
 	{"udp-rate", SB_LIMIT_UDP_RATE, '#', 1, 10000000},
 	{"udp-rate-total", SB_LIMIT_UDP_TOTAL, '#', 0, 100000000},
@@ -168,7 +169,8 @@ static bool is_misplaced(const struct sb_line *line, bool is_udp)
 	static const enum sb_key streams[] = {SB_KEY_RECV,     SB_KEY_STOPREAD, SB_KEY_FILE,  SB_KEY_CLOSE,
 					      SB_KEY_BACKLOG,  SB_KEY_CONNS,    SB_KEY_FRAG,  SB_KEY_CUT,
 					      SB_KEY_JOIN,     SB_KEY_GAP,      SB_KEY_DELAY, SB_KEY_GATE,
-					      SB_KEY_GATE_MAX, SB_KEY_LIMIT,    SB_KEY_FLIP,  SB_KEY_MAXLIFE};
+					      SB_KEY_GATE_MAX, SB_KEY_LIMIT,    SB_KEY_FLIP,  SB_KEY_MAXLIFE,
+					      SB_KEY_PREAMBLE};
 	static const enum sb_key sources[] = {SB_KEY_LEN, SB_KEY_COUNT, SB_KEY_PATTERN, SB_KEY_FILE};
 	static const enum sb_key senders[] = {SB_KEY_FRAG, SB_KEY_CUT,      SB_KEY_JOIN,  SB_KEY_GAP,  SB_KEY_DELAY,
 					      SB_KEY_GATE, SB_KEY_GATE_MAX, SB_KEY_LIMIT, SB_KEY_FLIP, SB_KEY_SEED};

@@ -290,6 +290,7 @@ static const struct {
 	{"max-delay", SB_LIMIT_DELAY, 60000000000, 10000000000},
 	{"max-bytes", SB_LIMIT_BYTES, 1024 * MIB, 16 * MIB},
 	{"max-pieces", SB_LIMIT_PIECES, 0, 10000},
+	{"max-lines", SB_LIMIT_LINES, 1024, 256},
 	{"max-conns", SB_LIMIT_CONNS, 4096, 1024},
 	{"max-conns-per-ip", SB_LIMIT_CONNS_PER_IP, 0, 64},
 	{"udp-rate", SB_LIMIT_UDP_RATE, 100000, 100},

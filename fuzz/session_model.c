@@ -347,7 +347,7 @@ void model_sent(struct session_model *m, uint64_t n, uint64_t now)
 		m->send_out = m->out + m->answered;
 	}
 	if (is_answer) {
-		if (m->answered == m->answer)
+		if (m->answered == m->answer && m->phase == MODEL_RUN)
 			close_gate(m, now);
 		return;
 	}
@@ -423,7 +423,9 @@ struct model_op model_next(struct session_model *m)
 		return next_close(m, SB_CLOSE_PLAIN);
 	if (m->gate == MODEL_CLOSING) {
 		m->gate = MODEL_SHUT;
-		return (struct model_op){.kind = SB_OP_GATE, .tier = m->plan->shape.gate};
+		/* An answer has one where nothing is cut as well. */
+		return (struct model_op){.kind = SB_OP_GATE,
+					 .tier = m->plan->shape.is_any ? m->plan->shape.gate : SB_GATE_BEST};
 	}
 	if (m->phase == MODEL_FINISH && is_all_sent &&
 	    (m->is_eof || m->plan->close == PLAN_RST || m->plan->close == PLAN_ABRUPT))

@@ -22,6 +22,7 @@ enum sb_op_kind {
 	SB_OP_SHUT,    /* our FIN */
 	SB_OP_CLOSE,   /* arg: enum sb_close_how */
 	SB_OP_SETOPT,  /* arg: the option's value; want_max: its row */
+	SB_OP_LINE,    /* iov[0] is a line for the server: it answers by sb_session_answer() */
 	SB_OP_GATE,    /* wait until the peer has read what was sent; arg: tier */
 	SB_OP_LISTEN,  /* make a port; arg: the program's index */
 	SB_OP_CONNECT, /* open the other leg */

@@ -155,8 +155,13 @@ static int run_open(struct sb_send *s, const struct sb_input *script)
 	if (s->plan.script) {
 		sb_play_script(s, (const uint8_t *)script->text, script->n);
 	} else if (sb_send_open(s)) {
-		run(s);
+		if (!s->plan.line || sb_send_line(s))
+			run(s);
+		/* To the end, so that the receipt has all of it. */
+		if (s->id[0] && s->exit == SB_EXIT_OK && !s->is_ended)
+			sb_send_await_end(s);
 		sb_sys_close(s->sys, s->fd);
+		sb_send_receipt(s);
 	}
 	if (fflush(stdout) != 0 || s->is_mute)
 		return sb_complain("send", SB_EXIT_IO, "stdout takes no more of the results");

@@ -2,10 +2,10 @@
  *
  * streambed send: what its parts share.
  *
- * send.c repeats the rounds; send_args.c reads the command line; send_open.c makes the connection; send_io.c moves
- * bytes and judges the reply; send_report.c says what happened. A script is played by play.c instead of the rounds.
- * Functions that return bool say whether to go on: after false the run is over, for a reason that has been said (exit
- * is set) or because somebody asked for its end.
+ * send.c repeats the rounds; send_args.c reads the command line; send_open.c makes the connection; send_line.c tells
+ * the server how to behave; send_io.c moves bytes and judges the reply; send_report.c says what happened. A script is
+ * played by play.c instead of the rounds. Functions that return bool say whether to go on: after false the run is over,
+ * for a reason that has been said (exit is set) or because somebody asked for its end.
  */
 #ifndef SB_CLI_SEND_H
 #define SB_CLI_SEND_H
@@ -26,6 +26,7 @@ enum sb_reply {
 /* What was asked for. Times in nanoseconds; 0 rounds have no end. */
 struct sb_send_plan {
 	const char *endpoint, *text;
+	const char *line; /* said first: how the server is to behave on this connection; NULL for none */
 	uint64_t count, size, recv_size, rounds, every_ns, timeout_ns, reply_size;
 	enum sb_reply reply;
 	bool is_udp_connected, is_corked, is_json;
@@ -56,6 +57,7 @@ struct sb_send {
 	bool is_sending, is_ended; /* sends are under way; the peer has sent its end */
 	bool is_mute;              /* stdout takes no more */
 	int exit;                  /* enum sb_exit */
+	char id[64];               /* of the connection, as the answer to the line said; "" for none */
 };
 
 static inline bool sb_send_is_over(const struct sb_send *s)
@@ -94,6 +96,13 @@ bool sb_send_take(struct sb_send *s);
 bool sb_send_await_reply(struct sb_send *s);
 /* Our end, then everything up to the peer's. */
 bool sb_send_await_end(struct sb_send *s);
+
+/* ---- send_line.c ---- */
+
+/* Says the line and takes the answer to it. */
+bool sb_send_line(struct sb_send *s);
+/* After the connection's end: asks for its receipt, on another one, and prints it. */
+bool sb_send_receipt(struct sb_send *s);
 
 /* ---- send_report.c ---- */
 

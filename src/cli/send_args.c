@@ -18,6 +18,7 @@ enum flag_id {
 	FLAG_UDP_CONNECTED,
 	FLAG_NO_CORK,
 	FLAG_JSON,
+	FLAG_LINE,
 	FLAG_SCRIPT,
 	FLAG_MAX_TIME,
 };
@@ -34,6 +35,8 @@ static const struct sb_flag flags[] = {
 	{"udp-connected", NULL, "connect the UDP socket once, then send and recv", FLAG_UDP_CONNECTED},
 	{"no-cork", NULL, "TCP: let each send leave at once", FLAG_NO_CORK},
 	{"json", NULL, "one JSON object a line", FLAG_JSON},
+	{"line", "LINE", "say SB1 LINE first, and print the receipt at the end; --size is then that of --text",
+	 FLAG_LINE},
 	{"script", "FILE", "play the peers of this script (streambed explain), - is stdin", FLAG_SCRIPT},
 	{"max-time", "TIME", "of a script, and of its end if --timeout is not longer (default 10s)", FLAG_MAX_TIME},
 };
@@ -104,6 +107,8 @@ static int help(void)
 	       "timed\n"
 	       "out, or name not found; 71 the system refused; 74 stdout takes no more, or the script cannot be read;\n"
 	       "77 no permission\n\n"
+	       "example: one reply, cut into bytes that are read one by one, and the receipt that proves it\n"
+	       "  streambed send tcp://127.0.0.1:7777 --line 'ECHO frag=1 gate=read' --text hello --count 1\n"
 	       "example: ten sends of 100 bytes once a second, to a server that takes them in one recv of 1000\n"
 	       "  streambed serve --listen 'tcp://127.0.0.1:7777,ECHO recv=1000' &\n"
 	       "  streambed send tcp://127.0.0.1:7777 --every 1s --rounds 3\n");
@@ -176,6 +181,9 @@ static int take_flag(struct sb_send_plan *plan, const struct sb_args *args)
 	case FLAG_NO_CORK:
 		plan->is_corked = false;
 		return 0;
+	case FLAG_LINE:
+		plan->line = args->value;
+		return 0;
 	case FLAG_SCRIPT:
 		plan->script = args->value;
 		return 0;
@@ -219,6 +227,12 @@ static int check(struct sb_send *s, unsigned given)
 		return check_script(s, given);
 	if (given & 1u << FLAG_MAX_TIME)
 		return sb_complain("send", SB_EXIT_USAGE, "--max-time is for --script: --timeout limits each wait");
+	if (is_udp && plan->line)
+		return sb_complain("send", SB_EXIT_USAGE, "--line is for tcp:// and unix: a datagram has no line");
+	if (plan->line && (given & 1u << FLAG_TEXT) && !(given & 1u << FLAG_SIZE))
+		plan->size = strlen(plan->text);
+	if (plan->line && strpbrk(plan->line, "\r\n"))
+		return sb_complain("send", SB_EXIT_USAGE, "--line is one line: write \\n for a line end in a value");
 	if (!is_udp && plan->is_udp_connected)
 		return sb_complain("send", SB_EXIT_USAGE, "--udp-connected is for udp://, and this is %.200s",
 				   plan->endpoint);

@@ -199,7 +199,37 @@ bool sb_pace_sent(struct sb_session *s, uint64_t now)
 	return is_limit || is_most;
 }
 
-void sb_pace_said(struct sb_session *s, uint64_t now)
+bool sb_pace_is_speaking(const struct sb_session *s)
 {
-	close_gate(s, now);
+	return s->pace && s->pace->said.n > 0;
+}
+
+/* A gate follows, so that the answer is read by itself; but who speaks in lines reads lines. */
+void sb_pace_said(struct sb_session *s, uint32_t n, uint64_t now)
+{
+	struct sb_pace *pace = s->pace;
+
+	pace->said = sb_slice_skip(pace->said, n);
+	pace->base += n;
+	if (pace->said.n == 0 && s->door == SB_DOOR_NONE && s->state == SB_STATE_RUN)
+		close_gate(s, now);
+}
+
+int sb_pace_say_gate(struct sb_session *s, struct sb_op *op)
+{
+	uint8_t gate = s->plan->cuts.gate;
+
+	s->pace->gate = SB_PACE_ASKED;
+	*op = (struct sb_op){.kind = SB_OP_GATE, .arg = gate == SB_GATE_NONE ? SB_GATE_BEST : gate};
+	return 1;
+}
+
+bool sb_pace_flip(const struct sb_session *s, uint8_t *p, uint64_t n)
+{
+	uint64_t at = sb_pace_at(s);
+
+	if (s->plan->flip < at || s->plan->flip - at >= n)
+		return false;
+	p[s->plan->flip - at] ^= 1;
+	return true;
 }

@@ -9,6 +9,7 @@
 #ifndef SB_CORE_PACE_H
 #define SB_CORE_PACE_H
 
+#include "base/op.h"
 #include "core/plan.h"
 
 struct sb_session;
@@ -53,8 +54,15 @@ void sb_pace_came(struct sb_session *s, uint64_t now);
  * to be sent: the session has been finished. */
 bool sb_pace_sent(struct sb_session *s, uint64_t now);
 
-/* The answer to the line has gone. */
-void sb_pace_said(struct sb_session *s, uint64_t now);
+/* The answer to a line goes before anything else, and is nobody's message: so much of it has gone. */
+void sb_pace_said(struct sb_session *s, uint32_t n, uint64_t now);
+bool sb_pace_is_speaking(const struct sb_session *s);
+
+/* Fills in the GATE that is due. An answer is gated also where nothing is cut. Returns 1. */
+int sb_pace_say_gate(struct sb_session *s, struct sb_op *op);
+
+/* The line may ask for one bit to be wrong: p[0..n) is what the service sends now. True when it is among that. */
+bool sb_pace_flip(const struct sb_session *s, uint8_t *p, uint64_t n);
 
 /* The gate has opened. */
 void sb_pace_opened(struct sb_session *s, uint64_t now);

@@ -96,7 +96,7 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 	plan->service = sb_service_named(line->verb, line->verb_col, fault);
 	if (!plan->service)
 		return SB_E_UNKNOWN;
-	r = sb_line_check(line, plan->service->groups, on, plan->service->name, fault);
+	r = sb_line_check(line, plan->service->groups & ~in->without, on, plan->service->name, fault);
 	if (r == 0)
 		r = sb_plan_framing(&plan->framing, line, fault);
 	if (r == 0)

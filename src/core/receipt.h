@@ -30,7 +30,7 @@ struct sb_receipt_event {
 struct sb_receipt {
 	uint64_t opened, closed;
 	uint64_t recvs, sends, truncated;
-	uint64_t cuts[SB_GATE_NONE + 1]; /* by what was proven; NONE: the gate did not open */
+	uint64_t cuts[SB_GATE_NONE + 1]; /* by what was proven; NONE: nothing, the peer was gone */
 	uint32_t uid;                    /* of who reads what we send, UINT32_MAX when not known */
 	const char *why;                 /* gate=best did not get the best: why, NULL when it did */
 	bool has_cut;                    /* the last event is a cut whose gate has not opened */

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "core/session_door.h"
+
 enum { BATCH = 64 }; /* frames a scan finds at a time */
 
 #define RATE_GRACE (10 * SB_S) /* a rate is not judged before this */
@@ -27,18 +29,24 @@ static const struct sb_service_ops *service(const struct sb_session *s)
 
 static void check(const struct sb_session *s)
 {
-	assert(s->leg.sending <= s->leg.whole || service(s)->is_source || (s->pace && s->pace->said.n > 0));
+	assert(s->leg.sending <= s->leg.whole || service(s)->is_source || sb_pace_is_speaking(s));
 	assert(s->leg.whole <= s->leg.n);
+}
+
+void sb_session_begin(struct sb_session *s, struct sb_pace *pace, uint64_t now)
+{
+	s->pace = pace;
+	if (pace)
+		sb_pace_open(s, now);
+	if (s->plan->stop_ns && s->plan->stop_at == 0)
+		s->read_from = now + s->plan->stop_ns;
 }
 
 void sb_session_open(struct sb_session *s, const struct sb_plan *plan, struct sb_pace *pace, uint64_t now)
 {
 	*s = (struct sb_session){.plan = plan, .opened = now, .active = now, .since = now, .read_from = SB_NEVER};
-	s->pace = pace;
-	if (pace)
-		sb_pace_open(s, now);
-	if (plan->stop_ns && plan->stop_at == 0)
-		s->read_from = now + plan->stop_ns;
+	s->door = plan->is_door ? SB_DOOR_MARKED : SB_DOOR_NONE;
+	sb_session_begin(s, pace, now);
 }
 
 /* ---- endings ---- */
@@ -78,7 +86,7 @@ void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how
 	if (s->reason == SB_WHY_NONE)
 		s->reason = (uint8_t)why;
 	s->is_closing = true;
-	s->how = (uint8_t)how;
+	s->how = how == SB_CLOSE_RESET;
 }
 
 /* The kernel says the connection is gone: nothing more can be sent, so there is nothing to finish. */
@@ -181,10 +189,24 @@ static bool is_lingering(const struct sb_session *s)
 	return s->state == SB_STATE_DRAIN && (s->plan->close == SB_CLOSE_HALF || s->plan->close == SB_CLOSE_STALL);
 }
 
+/* The window has grown at its end. */
+void sb_session_take_in(struct sb_session *s, bool is_new, uint64_t now)
+{
+	bool is_empty = s->leg.whole == 0;
+
+	if (is_deaf(s)) {
+		drop_partial(s);
+		return;
+	}
+	take(s, is_new, now);
+	if (s->pace && is_empty && s->leg.whole > 0)
+		sb_pace_came(s, now);
+}
+
 static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t now)
 {
 	struct sb_leg *leg = &s->leg;
-	bool is_new, is_empty;
+	bool is_new;
 
 	leg->in += (uint64_t)done->res;
 	s->active = now;
@@ -199,23 +221,31 @@ static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t 
 		return;
 	}
 	is_new = leg->n == leg->whole;
-	is_empty = leg->whole == 0;
 	join(leg, done);
-	take(s, is_new, now);
-	if (s->pace && is_empty && leg->whole > 0)
-		sb_pace_came(s, now);
+	if (s->door == SB_DOOR_NONE || !sb_session_is_at_door(s, is_new, false, now))
+		sb_session_take_in(s, is_new, now);
 }
 
-static void on_eof(struct sb_session *s, uint64_t now)
+void sb_session_end_in(struct sb_session *s, uint64_t now)
 {
 	struct sb_leg *leg = &s->leg;
 	int r;
 
-	leg->is_eof = true;
 	if (is_deaf(s))
 		return;
 	r = sb_framing_end(&s->plan->framing, &leg->scan, leg->n - leg->whole);
 	sb_session_finish(s, r < 0 ? reason_of(r) : SB_WHY_EOF, now);
+}
+
+static void on_eof(struct sb_session *s, uint64_t now)
+{
+	s->leg.is_eof = true;
+	if (s->door != SB_DOOR_NONE && s->leg.n > 0 && !is_deaf(s)) {
+		if (sb_session_is_at_door(s, false, true, now))
+			return;
+		sb_session_take_in(s, true, now);
+	}
+	sb_session_end_in(s, now);
 }
 
 static void on_recv(struct sb_session *s, const struct sb_done *done, uint64_t now)
@@ -241,17 +271,6 @@ static uint64_t source_left(const struct sb_session *s)
 		return 0;
 	size = sb_source_size(&s->plan->source);
 	return (size < most ? size : most) - sb_pace_at(s);
-}
-
-/* An answer to a line goes before anything else, and is nobody's message. */
-static void said(struct sb_session *s, uint32_t n, uint64_t now)
-{
-	struct sb_pace *pace = s->pace;
-
-	pace->said = sb_slice_skip(pace->said, n);
-	pace->base += n;
-	if (pace->said.n == 0)
-		sb_pace_said(s, now);
 }
 
 static void drop_replies(struct sb_session *s)
@@ -281,8 +300,8 @@ static void on_sent(struct sb_session *s, const struct sb_done *done, uint64_t n
 			s->since = now;
 	}
 	leg->sending = 0;
-	if (s->pace && s->pace->said.n > 0) {
-		said(s, n, now);
+	if (sb_pace_is_speaking(s)) {
+		sb_pace_said(s, n, now);
 		return;
 	}
 	if (!service(s)->is_source) {
@@ -346,31 +365,15 @@ static bool wants_recv(const struct sb_session *s)
 		return false;
 	if (s->state == SB_STATE_DRAIN)
 		return true;
+	if (s->door >= SB_DOOR_DUE || sb_pace_is_speaking(s))
+		return false;
 	return s->state == SB_STATE_RUN && (leg->whole == 0 || sb_pace_is_joining(s)) && !is_paused(s);
 }
 
 static bool is_flushed(const struct sb_session *s)
 {
 	return s->state == SB_STATE_FINISH && !s->leg.is_sending && s->leg.whole == 0 && !sb_pace_is_waiting(s) &&
-	       !(s->pace && s->pace->said.n > 0);
-}
-
-/* The line may ask for one bit to be wrong: p[0..n) is what the service sends now. True when it is among that. */
-static bool flip(const struct sb_session *s, uint8_t *p, uint64_t n)
-{
-	uint64_t at = sb_pace_at(s);
-
-	if (s->plan->flip < at || s->plan->flip - at >= n)
-		return false;
-	p[s->plan->flip - at] ^= 1;
-	return true;
-}
-
-/* Once, and not before it goes: the frame that it is in has been found again by then (pace.c). */
-static void flip_reply(struct sb_session *s, uint64_t n)
-{
-	if (s->pace && !s->pace->is_flipped)
-		s->pace->is_flipped = flip(s, s->leg.p, n);
+	       !sb_pace_is_speaking(s);
 }
 
 static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
@@ -378,24 +381,19 @@ static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
 	struct sb_leg *leg = &s->leg;
 
 	*op = (struct sb_op){.kind = SB_OP_SEND, .want_max = n};
-	if (s->pace && s->pace->said.n > 0) {
+	if (sb_pace_is_speaking(s)) {
 		op->iov[0] = s->pace->said;
 	} else if (service(s)->is_source) {
 		op->flags = SB_OP_FILL;
 	} else {
-		flip_reply(s, n);
+		/* Once, and not before it goes: the frame that it is in has been found again by then (pace.c). */
+		if (s->pace && !s->pace->is_flipped)
+			s->pace->is_flipped = sb_pace_flip(s, leg->p, n);
 		op->iov[0] = sb_slice(leg->p, n);
 	}
 	op->iov_n = op->flags & SB_OP_FILL ? 0 : 1;
 	leg->sending = n;
 	leg->is_sending = true;
-	return 1;
-}
-
-static int say_gate(struct sb_session *s, struct sb_op *op)
-{
-	s->pace->gate = SB_PACE_ASKED;
-	*op = (struct sb_op){.kind = SB_OP_GATE, .arg = s->plan->cuts.gate};
 	return 1;
 }
 
@@ -429,7 +427,7 @@ static int say_end(struct sb_session *s, struct sb_op *op)
 	enum sb_close_mode mode = s->plan->close;
 
 	if (mode == SB_CLOSE_RST || mode == SB_CLOSE_ABRUPT || s->leg.is_eof) {
-		s->how = mode == SB_CLOSE_RST ? SB_CLOSE_RESET : SB_CLOSE_PLAIN;
+		s->how = mode == SB_CLOSE_RST;
 		return say_close(s, op);
 	}
 	s->state = SB_STATE_DRAIN;
@@ -450,10 +448,12 @@ int sb_session_next(struct sb_session *s, struct sb_op *op)
 	if (s->is_closing || (s->state == SB_STATE_DRAIN && s->leg.is_eof))
 		return say_close(s, op);
 	if (s->pace && s->pace->gate == SB_PACE_DUE)
-		return say_gate(s, op);
+		return sb_pace_say_gate(s, op);
 	n = to_send(s);
 	if (n > 0)
 		return say_send(s, op, n);
+	if (s->door == SB_DOOR_DUE && !sb_pace_is_speaking(s))
+		return sb_session_say_line(s, op);
 	if (is_flushed(s))
 		return say_end(s, op);
 	if (wants_recv(s))
@@ -466,7 +466,7 @@ void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
 	assert(n <= s->leg.sending);
 	sb_source_fill(&s->plan->source, sb_pace_at(s), out, n);
 	if (s->plan->is_paced)
-		flip(s, out, n);
+		sb_pace_flip(s, out, n);
 }
 
 void sb_session_moved(struct sb_session *s, uint8_t *p)
@@ -544,7 +544,9 @@ static struct due next_due(const struct sb_session *s)
 		sooner(&due, s->since, rate_after(s, leg->out - s->mark), SB_WHY_SLOW_READER);
 	} else if (leg->in == 0 && !service(s)->is_source) {
 		sooner(&due, s->since, limit(s, SB_LIMIT_FIRST_BYTE), SB_WHY_FIRST_BYTE);
-	} else if (leg->n > leg->whole) {
+	} else if (sb_session_is_half_marked(s)) {
+		sooner(&due, s->since, SB_DOOR_PATIENCE, SB_WHY_NONE);
+	} else if (leg->n > leg->whole && s->door != SB_DOOR_ASKED) {
 		sooner(&due, s->since, limit(s, SB_LIMIT_FRAME), SB_WHY_FRAME);
 		sooner(&due, s->since, rate_after(s, leg->n - leg->whole), SB_WHY_SLOW);
 	}
@@ -574,6 +576,8 @@ static void go_on(struct sb_session *s, uint64_t now)
 		if (s->state == SB_STATE_FINISH)
 			s->since = now;
 	}
+	if (sb_session_is_half_marked(s) && now - s->since >= SB_DOOR_PATIENCE)
+		sb_session_give_up_line(s, now);
 	sb_session_excuse(s, now);
 }
 

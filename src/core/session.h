@@ -28,6 +28,7 @@
 
 #include "base/op.h"
 #include "base/timer.h"
+#include "core/door.h"
 #include "core/pace.h"
 
 enum sb_reason {
@@ -72,12 +73,12 @@ struct sb_session {
 		uint64_t read_from; /* RUN, stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
 		uint64_t told;      /* later: when the server was told to stop, SB_NEVER if it was not */
 	};
-	uint32_t frames;  /* complete frames received; stops at UINT32_MAX */
-	uint32_t dropped; /* bytes received and not answered, likewise */
-	int32_t err;      /* the -errno behind the reasons reset and io-error, or for which a gate could not be had */
-	uint8_t state, reason;
-	uint8_t how;     /* enum sb_close_how of the CLOSE */
-	bool is_closing; /* CLOSE is to be said next */
+	uint32_t frames;             /* complete frames received; stops at UINT32_MAX */
+	uint32_t dropped;            /* bytes received and not answered, likewise */
+	int32_t err;                 /* the -errno behind the reasons reset and io-error, or why a gate cannot be had */
+	uint8_t state, reason, door; /* enum sb_state, sb_reason, sb_door */
+	uint8_t how : 1;             /* enum sb_close_how of the CLOSE */
+	bool is_closing : 1;         /* CLOSE is to be said next */
 };
 
 /* pace is zero-filled, or NULL when the plan is not paced; it is lent until CLOSE. */
@@ -91,6 +92,20 @@ int sb_session_next(struct sb_session *s, struct sb_op *op);
 
 /* Writes the bytes of the outstanding FILL send; n is no more than its want_max. */
 void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n);
+
+/* What becomes of the line that LINE has said. */
+enum sb_answer {
+	SB_ANSWER_SERVE,   /* the session behaves as plan says from here on; what comes is its payload */
+	SB_ANSWER_CONTROL, /* another line may follow */
+	SB_ANSWER_REFUSE,  /* it ends: reason line */
+	SB_ANSWER_QUIT,    /* it ends: reason done */
+	SB_ANSWER_LATER,   /* it is not known yet: to be answered when it is */
+};
+
+/* Answers the line: pace, whose said is the answer, is lent from here on. plan is of SERVE and must outlive the
+ * session. Now or later, in RUN; nothing is read meanwhile. */
+void sb_session_answer(struct sb_session *s, enum sb_answer what, const struct sb_plan *plan, struct sb_pace *pace,
+		       uint64_t now);
 
 /* When it wants to be ticked; SB_NEVER for not at all. It may move at every event, mostly to later. */
 uint64_t sb_session_deadline(const struct sb_session *s);

@@ -382,6 +382,8 @@ static const char *about(unsigned group)
 		return "says what SOURCE sends";
 	case SB_G_CUTTING:
 		return "says how what we send is cut";
+	case SB_G_CONTROL:
+		return "belongs to a control verb";
 	case SB_G_SEED:
 		return "says how what is random comes out";
 	case SB_G_ENDING:

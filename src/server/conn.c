@@ -10,6 +10,7 @@
 /* Sends of a source in one go, before others get their turn. */
 enum { FILLS_MAX = 4 };
 
+_Static_assert(SB_RECV_MAX < 1 << 17 && SB_LISTENERS_MAX <= 1 << 14, "they fit the fields of struct sb_conn");
 _Static_assert((int)SB_SESSION_HELD_MAX <= (int)SB_IO_BUF_SIZE, "one receive holds the largest frame");
 
 static struct sb_handle handle_of(const struct sb_server *srv, const struct sb_conn *c)
@@ -258,6 +259,8 @@ static void set_timer(struct sb_server *srv, const struct sb_conn *c)
 	uint32_t slot = sb_pool_index(&srv->conns, c);
 	uint64_t at = sb_session_deadline(&c->session);
 
+	if (c->session.pace && ((const struct sb_show *)c->session.pace)->wait_until < at)
+		at = ((const struct sb_show *)c->session.pace)->wait_until;
 	if (at < sb_timers_get(&srv->timers, slot))
 		sb_timers_set(&srv->timers, slot, at);
 }
@@ -276,13 +279,16 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 			send(srv, c, &op);
 			break;
 		case SB_OP_RECV:
-			c->want = op.want_max;
+			c->want = op.want_max & 0x1ffff;
 			break;
 		case SB_OP_SHUT:
 			/* It fails only when the connection is gone, which the next recv says better. */
 			sb_sys_shutdown_write(srv->sys, c->fd);
 			if (c->session.pace)
 				sb_receipt_shut(&sb_show_of(&c->session)->receipt, srv->now);
+			break;
+		case SB_OP_LINE:
+			sb_heard(srv, c, op.iov[0]);
 			break;
 		case SB_OP_GATE:
 			sb_gate_ask(srv, c, (enum sb_gate_tier)op.arg);
@@ -313,7 +319,7 @@ int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct 
 	if (!c)
 		return SB_E_LIMIT;
 	gen = c->gen;
-	*c = (struct sb_conn){.peer = *peer, .fd = fd, .gen = gen, .listener = (uint16_t)listener};
+	*c = (struct sb_conn){.peer = *peer, .fd = fd, .gen = gen, .listener = listener & 0x3fff};
 	r = srv->io.backend->ops->attach(&srv->io, handle_of(srv, c), fd, SB_IO_STREAM);
 	if (r < 0) {
 		c->fd = -1;
@@ -350,6 +356,8 @@ void sb_conn_tick(struct sb_server *srv, struct sb_conn *c)
 	/* While it is we who do not read, the peer is not late. */
 	if (srv->io.is_held && c->session.leg.is_receiving && !has_room(srv, c))
 		sb_session_excuse(&c->session, srv->now);
+	if (c->session.pace && sb_show_of(&c->session)->wait_until != SB_NEVER)
+		sb_control_tick(srv, c);
 	sb_session_tick(&c->session, srv->now);
 	run(srv, c);
 }

@@ -97,7 +97,7 @@ static void heed(struct sb_server *srv, struct sb_show *show, const struct sb_pe
 		ask_later(srv, show);
 	} else if (q->err == -ENOENT && (show->is_seen || c->session.leg.is_eof)) {
 		/* Closed: nobody will read it, and the session learns of that by itself. */
-		open_it(srv, show, SB_GATE_TIME);
+		open_it(srv, show, SB_GATE_NONE);
 	} else if (q->err < 0) {
 		give_way(srv, show, q->err,
 			 q->err == -ENOENT ? "the peer is in another network namespace"
@@ -106,7 +106,7 @@ static void heed(struct sb_server *srv, struct sb_show *show, const struct sb_pe
 		show->is_seen = true;
 		show->receipt.uid = q->uid;
 		if (!q->is_held)
-			open_it(srv, show, SB_GATE_TIME);
+			open_it(srv, show, SB_GATE_NONE);
 		else if (q->queued == 0 && q->received >= c->session.leg.out)
 			open_it(srv, show, SB_GATE_READ);
 		else

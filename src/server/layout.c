@@ -39,6 +39,11 @@ static void size_bufs(const struct sb_options *o, uint32_t size[SB_BUF_CLASSES],
 	n[2] = (uint32_t)(large ? large : 1);
 }
 
+static uint32_t least(uint64_t a, uint32_t b)
+{
+	return a < b ? (uint32_t)a : b;
+}
+
 static void walk(struct walk *w, struct sb_server *srv, const struct sb_options *o)
 {
 	uint32_t conns = (uint32_t)o->limits.v[SB_LIMIT_CONNS];
@@ -56,6 +61,9 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	char *log = take(w, SB_LOG_ROOM, 1), *receipt_log = take(w, SB_LOG_ROOM, 1);
 	uint8_t *shows = take(w, conns * sizeof(struct sb_show), alignof(struct sb_show));
 	uint32_t *wait = take(w, conns * sizeof(*wait), alignof(uint32_t));
+	uint32_t lines = least(o->limits.v[SB_LIMIT_LINES], conns);
+	uint8_t *talks = take(w, lines * sizeof(struct sb_talk), alignof(struct sb_talk));
+	uint8_t *texts = take(w, (size_t)SB_TEXTS * SB_ANSWER_MAX, 64);
 	void *receipts = take(w, SB_RECEIPTS_KEPT * (size_t)SB_RECEIPT_MAX, 64);
 	uint8_t *io_buf = take(w, SB_IO_HEADROOM + SB_IO_BUF_SIZE, 64);
 	uint8_t *scratch = take(w, SB_IO_BUF_SIZE, 64);
@@ -80,6 +88,8 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	srv->log.room = log;
 	srv->receipt_log.room = receipt_log;
 	sb_pool_init(&srv->shows, shows, sizeof(struct sb_show), conns);
+	sb_pool_init(&srv->talks, talks, sizeof(struct sb_talk), lines);
+	sb_pool_init(&srv->texts, texts, SB_ANSWER_MAX, SB_TEXTS);
 	srv->gate = (struct sb_gate){.wait = wait, .fd = -1};
 	srv->receipts.text = receipts;
 	srv->scratch = scratch;

@@ -314,17 +314,42 @@ static int start(struct sb_server *srv, uint32_t i)
 
 /* ---- opening and closing ---- */
 
+/* A line that says nothing but a service that waits for the client leaves the rest to him. */
+static bool is_bare(const struct sb_line *line)
+{
+	for (int i = 0; i < SB_KEYS_N; i++)
+		if (line->v[i].set)
+			return false;
+	return line->opts_n == 0;
+}
+
+static int set_door(struct sb_listener *l, struct sb_fault *fault)
+{
+	const struct sb_value *preamble = &l->line.v[SB_KEY_PREAMBLE];
+	bool waits = !l->plan.service->ops->is_source;
+
+	if (preamble->set && preamble->num && !waits)
+		return sb_fault_set(fault, SB_E_PLACE, preamble->key_col,
+				    "%s does not wait for the client: it cannot begin with a line of his",
+				    l->plan.service->name);
+	l->plan.is_door = l->endpoint.on != SB_ON_UDP && waits && (preamble->set ? preamble->num : is_bare(&l->line));
+	return 0;
+}
+
 static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
 {
 	struct sb_service_in in = {
 		.line = &l->line,
+		.without = SB_G_CONTROL,
 		.files = srv->files,
 		.files_n = srv->files_n,
 		.seed = srv->seed,
 		.scratch = srv->scratch,
 	};
 
-	return sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+
+	return r < 0 ? r : set_door(l, fault);
 }
 
 static void say_listening(struct sb_server *srv, uint32_t i)

@@ -7,6 +7,8 @@
  *   accept.c    taking connections: limits, refusing, pausing when descriptors run out
  *   conn.c      one connection: its session's ops carried out, its bytes kept, its end
  *   show.c      what a connection whose line shapes what it sends has besides: pace, gate, receipt
+ *   heard.c     a line that came on a connection, and its answer
+ *   control.c   verbs that ask something of the server itself
  *   gate.c      waiting until peers have read
  *   udp.c       datagrams
  *   server.c    init, the turn of the loop, stopping
@@ -51,9 +53,9 @@ struct sb_conn {
 	void *buf; /* the pool block its held bytes lie in, or NULL */
 	int fd;
 	uint32_t gen, id;
-	uint32_t want; /* what its session's RECV asked for, 0 when none is to be armed */
-	uint16_t listener;
-	bool is_counted; /* in the table of connections by address */
+	uint32_t want : 17; /* what its session's RECV asked for, 0 when none is to be armed */
+	uint32_t listener : 14;
+	uint32_t is_counted : 1; /* in the table of connections by address */
 };
 
 struct sb_listener {
@@ -86,7 +88,7 @@ struct sb_server {
 	struct sb_timers timers; /* ids are the io slots */
 	struct sb_pool conns;
 	struct sb_pool bufs[SB_BUF_CLASSES];
-	struct sb_pool shows;
+	struct sb_pool shows, talks, texts;
 	struct sb_gate gate;
 	struct sb_receipts receipts;
 	struct sb_log receipt_log; /* where --receipts writes: lines of JSON, no events */
@@ -178,7 +180,24 @@ struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c);
 /* The connection has ended: its receipt is written, what was lent goes back. */
 void sb_show_end(struct sb_server *srv, struct sb_conn *c);
 /* "c7.0123456789abcdef" */
-void sb_text_show_id(struct sb_text *t, const struct sb_conn *c, uint64_t token);
+void sb_text_id(struct sb_text *t, uint32_t id, uint64_t token);
+
+/* ---- heard.c ---- */
+
+/* The connection has sent this line: it is answered, or will be. */
+void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text);
+/* The answer is what is wrong. */
+void sb_show_fault(struct sb_show *show, const struct sb_fault *fault);
+
+/* ---- control.c ---- */
+
+/* Whether the verb of the connection's line is a control verb. Then it is done: said is the answer unless there is a
+ * *fault, and *answer how it goes on. */
+bool sb_control(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault);
+/* What a connection waits for may be there, or it has waited long enough. */
+void sb_control_tick(struct sb_server *srv, struct sb_conn *c);
+void sb_control_wake(struct sb_server *srv);
+void sb_control_forget(struct sb_server *srv, struct sb_show *show);
 
 /* ---- gate.c ---- */
 

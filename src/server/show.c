@@ -15,15 +15,19 @@ struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c)
 	show->has_local = show->is_seen = false;
 	show->asked = show->tier = SB_GATE_READ;
 	show->place = 0;
+	show->talk = NULL;
+	show->text = NULL;
+	show->wait_until = SB_NEVER;
+	show->is_control = false;
 	show->slot = sb_pool_index(&srv->conns, c);
 	show->token = sb_rng_at(srv->token_secret, c->id);
 	return &show->pace;
 }
 
-void sb_text_show_id(struct sb_text *t, const struct sb_conn *c, uint64_t token)
+void sb_text_id(struct sb_text *t, uint32_t id, uint64_t token)
 {
 	sb_text_char(t, 'c');
-	sb_text_u64(t, c->id);
+	sb_text_u64(t, id);
 	sb_text_char(t, '.');
 	sb_text_hex(t, token, 16);
 }
@@ -47,7 +51,7 @@ static void write_receipt(struct sb_server *srv, struct sb_conn *c, struct sb_sh
 	int n = sb_line_print(c->session.plan->line, line_room, sizeof(line_room));
 	struct sb_receipt_head head = {.session = &c->session};
 
-	sb_text_show_id(&id, c, show->token);
+	sb_text_id(&id, c->id, show->token);
 	sb_text_addr(&peer, &c->peer);
 	head.id = sb_slice(id.p, id.n);
 	head.peer = sb_slice(peer.p, peer.n);
@@ -65,7 +69,15 @@ void sb_show_end(struct sb_server *srv, struct sb_conn *c)
 		return;
 	sb_gate_drop(srv, show);
 	show->receipt.closed = srv->now;
-	write_receipt(srv, c, show);
+	sb_control_forget(srv, show);
+	if (!show->is_control && c->session.reason != SB_WHY_LINE) {
+		write_receipt(srv, c, show);
+		sb_control_wake(srv);
+	}
+	if (show->talk)
+		sb_pool_put(&srv->talks, show->talk);
+	if (show->text)
+		sb_pool_put(&srv->texts, show->text);
 	c->session.pace = NULL;
 	sb_pool_put(&srv->shows, show);
 }

@@ -10,7 +10,20 @@
 #include "core/receipt.h"
 #include "sys/sys.h"
 
-enum { SB_RECEIPTS_KEPT = 64, SB_RECEIPT_MAX = 24 * 1024, SB_SHOW_ID_MAX = 32 };
+enum {
+	SB_RECEIPTS_KEPT = 64,
+	SB_RECEIPT_MAX = 24 * 1024,
+	SB_SHOW_ID_MAX = 32,
+	SB_TEXTS = 16, /* answers of many lines that are on their way at once */
+	SB_ANSWER_HEAD_MAX = 32,
+	SB_ANSWER_MAX = SB_ANSWER_HEAD_MAX + SB_RECEIPT_MAX,
+};
+
+/* A line that a connection has sent, and what it comes to. */
+struct sb_talk {
+	struct sb_line line;
+	struct sb_plan plan;
+};
 
 struct sb_show {
 	struct sb_pace pace; /* the session's; first, so that it leads back here */
@@ -18,6 +31,12 @@ struct sb_show {
 	struct sb_addr local; /* our end, as the kernel names it, once it has been asked */
 	uint64_t token;       /* who knows it may ask for the receipt */
 	uint32_t slot;        /* of the connection */
+	/* Its line, when it has sent one. */
+	struct sb_talk *talk;
+	char *text;          /* the block its long answer lies in, or NULL */
+	uint64_t wait_until; /* it waits for a receipt, not longer than that; SB_NEVER when it does not */
+	bool is_control;     /* it is for control verbs */
+	char answer[400];
 	/* Its gate. */
 	uint64_t ask_at;         /* when to ask next */
 	uint32_t step;           /* nanoseconds between two questions */
@@ -40,6 +59,7 @@ struct sb_receipts {
 	uint64_t token[SB_RECEIPTS_KEPT];
 	uint32_t id[SB_RECEIPTS_KEPT];
 	uint32_t next;
+	uint32_t waiting; /* connections that wait for one */
 };
 
 static inline struct sb_show *sb_show_of(struct sb_session *s)

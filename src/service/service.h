@@ -35,6 +35,7 @@ struct sb_file {
 /* What a service may look at while it reads its line. */
 struct sb_service_in {
 	const struct sb_line *line;
+	unsigned without; /* groups of keys that do not apply where the line was said */
 	const struct sb_framing *framing;
 	const struct sb_file *files;
 	size_t files_n;

@@ -39,11 +39,13 @@ struct drive {
 	/* what is seen */
 	uint8_t *out; /* the bytes the peer has read */
 	size_t out_n, out_cap;
-	char ops[DRIVE_OPS]; /* R RECV, S SEND, G GATE, F SHUT, C CLOSE, X CLOSE by RST; the last is NUL */
+	char ops[DRIVE_OPS]; /* R RECV, S SEND, G GATE, L LINE, F SHUT, C CLOSE, X CLOSE by RST; the last is NUL */
 	size_t ops_n;
+	size_t lines_n; /* bytes that were lines */
 	bool is_receiving, is_sending, is_gated;
 	bool holds_gate; /* a gate opens only when the test says so */
 	int gates;
+	char said[SB_DOOR_LINE_MAX + 1]; /* what LINE said last */
 	uint32_t want;
 	uint8_t *kept; /* the session's own block, NULL for none */
 	size_t kept_n;
@@ -133,9 +135,9 @@ static inline void drive_check(struct drive *d)
 	assert_true(s->leg.whole <= s->leg.n);
 	assert_true(!d->is_gated || s->state == SB_STATE_CLOSED || s->pace->gate == SB_PACE_ASKED);
 	if (s->plan->service->ops->route == SB_ROUTE_BACK)
-		assert_int_equal(s->leg.in, d->out_n - d->pace.base + s->leg.n + s->dropped);
+		assert_int_equal(s->leg.in, d->out_n - d->pace.base + d->lines_n + s->leg.n + s->dropped);
 	if (s->plan->service->ops->is_source)
-		assert_int_equal(s->leg.in, s->dropped);
+		assert_int_equal(s->leg.in, s->dropped + d->lines_n);
 }
 
 static inline void drive_event(struct drive *d, const struct sb_done *done)
@@ -237,10 +239,17 @@ static inline void drive_run(struct drive *d)
 			drive_note(d, 'F');
 			assert_int_equal(d->fins++, 0);
 			assert_false(d->is_sending);
+		} else if (op.kind == SB_OP_LINE) {
+			drive_note(d, 'L');
+			assert_int_equal(op.iov_n, 1);
+			assert_in_range(op.iov[0].n, 1, SB_DOOR_LINE_MAX);
+			memcpy(d->said, op.iov[0].p, op.iov[0].n);
+			d->said[op.iov[0].n] = '\0';
 		} else if (op.kind == SB_OP_GATE) {
 			drive_note(d, 'G');
 			assert_false(d->is_gated || d->is_sending);
-			assert_int_equal(op.arg, d->plan.cuts.gate);
+			assert_int_equal(op.arg,
+					 d->s.plan->cuts.gate == SB_GATE_NONE ? SB_GATE_BEST : d->s.plan->cuts.gate);
 			d->is_gated = true;
 			d->gates++;
 		} else {
