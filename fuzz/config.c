@@ -12,6 +12,8 @@
 
 enum { ALONE = 1 };
 
+#define LIFE_LEAST (300 * SB_MS)
+
 static const struct {
 	uint8_t letter, flags;
 	const char *listens, *options;
@@ -77,6 +79,14 @@ void fuzz_config_set(struct fuzz_config *f, const char *option)
 	f->options[f->c.options_n++] = option;
 }
 
+static bool has_maxlife(const struct fuzz_config *f)
+{
+	for (size_t i = 0; i < f->c.listens_n; i++)
+		if (strstr(f->listens[i], "maxlife="))
+			return true;
+	return false;
+}
+
 static void set_limit(struct fuzz_config *f, enum sb_limit which, uint64_t v)
 {
 	const struct sb_limit_row *row = &sb_limit_rows[which];
@@ -84,9 +94,11 @@ static void set_limit(struct fuzz_config *f, enum sb_limit which, uint64_t v)
 	char room[64];
 	int n;
 
-	/* Less would be refused by the rows with a SOURCE. */
+	/* Less would be refused by the rows with a SOURCE, and by those with maxlife=. */
 	if (which == SB_LIMIT_BYTES && value < 1000)
 		value = 1000;
+	if (which == SB_LIMIT_LIFE && value > 0 && value < LIFE_LEAST && has_maxlife(f))
+		value = LIFE_LEAST;
 	if (value < row->min)
 		value = row->min;
 	if (value > row->max)

@@ -72,6 +72,16 @@ uint64_t model_number(const char *text, char **end)
 	return v;
 }
 
+static bool is_shaped(const char *line)
+{
+	static const char *const keys[] = {" frag=", " cut=", " join=", " delay=", " limit=", " flip="};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strstr(line, keys[i]))
+			return true;
+	return false;
+}
+
 void model_read(struct model *m, const char *listen)
 {
 	const char *line = strchr(listen, ',');
@@ -116,6 +126,9 @@ void model_read(struct model *m, const char *listen)
 	if (value_of(line, "recv=", room))
 		m->recv_max = (uint32_t)model_number(room, NULL);
 	read_framing(m, value_of(line, "frame=", room) ? room : "raw");
+	m->is_shaped = is_shaped(line);
+	if (m->is_shaped)
+		plan_model_read(&m->plan, line);
 }
 
 /* As printf would, which under sanitizers is slow. */

@@ -43,6 +43,8 @@ void oracle_advance(const struct run *r, struct sim_conn *c, struct peer *p)
 			break;
 		p->whole += (uint32_t)a.wire;
 		p->messages++;
+		if (m->is_shaped)
+			cut_of(r, c)->is_end[p->whole - 1] = 1;
 	}
 }
 
@@ -52,6 +54,10 @@ static size_t want_of(const struct run *r, const struct sim_conn *c, const struc
 	const struct model *m = &r->model[p->listener];
 	uint32_t part = m->service == MODEL_SOURCE ? 0 : c->in_n - p->whole;
 	uint64_t want = m->recv_max;
+
+	/* Messages that wait for more are held as well. */
+	if (m->is_shaped && m->service == MODEL_ECHO)
+		part = c->in_n - (uint32_t)c->out_n;
 
 	if (want > SB_SESSION_HELD_MAX - part)
 		want = SB_SESSION_HELD_MAX - part;
@@ -74,7 +80,8 @@ void oracle_on_recv(struct sb_sys *k, struct sim_conn *c, size_t n)
 	if (n > m->recv_max)
 		sb_found("%s: connection %u: asks for %zu bytes, more than recv=%u", r->backend, oracle_number(r, c), n,
 			 m->recv_max);
-	if (c->is_shut && r->limit[SB_LIMIT_DRAIN_BYTES] && c->in_n - c->shut_in_n > r->limit[SB_LIMIT_DRAIN_BYTES])
+	if (c->is_shut && !cut_is_lingering(r, c) && r->limit[SB_LIMIT_DRAIN_BYTES] &&
+	    c->in_n - c->shut_in_n > r->limit[SB_LIMIT_DRAIN_BYTES])
 		sb_found("%s: connection %u: drains on after %u bytes, more than drain-bytes", r->backend,
 			 oracle_number(r, c), c->in_n - c->shut_in_n);
 	if (p->reason != SB_WHY_NONE)
@@ -89,9 +96,19 @@ void oracle_on_recv(struct sb_sys *k, struct sim_conn *c, size_t n)
 	oracle_advance(r, c, p);
 	if (p->broken)
 		sb_found("%s: connection %u: reads on after a broken message", r->backend, oracle_number(r, c));
-	if (m->service == MODEL_ECHO && c->out_n != p->whole)
+	if (m->service == MODEL_ECHO && c->out_n != p->whole && !cut_is_joining(r, c))
 		sb_found("%s: connection %u: reads on while it owes %lld bytes", r->backend, oracle_number(r, c),
 			 (long long)p->whole - (long long)c->out_n);
+}
+
+/* Of messages that wait for others, what goes depends on whether more can come. */
+void oracle_on_send(struct sb_sys *k, struct sim_conn *c)
+{
+	struct run *r = k->user;
+	const struct sb_conn *conn = cut_is_shaped(r, c) ? oracle_conn(r, c->fd) : NULL;
+
+	if (conn)
+		oracle_reason(r, c, &conn->session);
 }
 
 /* ---- reasons ---- */
@@ -124,6 +141,11 @@ static bool is_reason_possible(const struct run *r, const struct sim_conn *c, co
 	case SB_WHY_STOP:
 	case SB_WHY_KILLED:
 		return r->stops > 0;
+	case SB_WHY_LIMIT:
+	case SB_WHY_PIECES:
+	case SB_WHY_MAXLIFE:
+	case SB_WHY_GATE:
+		return cut_is_reason_possible(r, c, reason);
 	default:
 		return time_is_due(r, c, reason);
 	}
@@ -297,6 +319,8 @@ static void check_held(const struct run *r, const struct sim_conn *c, const stru
 		want = (p->reason == SB_WHY_NONE ? c->in_n : p->whole) - (uint32_t)c->out_n;
 	else if (m->service == MODEL_DISCARD && p->reason == SB_WHY_NONE)
 		want = c->in_n - p->whole;
+	if (m->is_shaped && cut_of(r, c)->is_enough)
+		want = 0;
 	if (held != want)
 		sb_found("%s: connection %u: holds %u bytes, not %u", r->backend, oracle_number(r, c), held, want);
 	if (!conn->buf != !held)
@@ -334,6 +358,7 @@ void oracle_rest(struct run *r)
 		if (!conn)
 			continue;
 		time_check_rest(r, c);
+		cut_check_rest(r, c);
 		check_unread(r, c, &conn->session);
 		check_unsent(r, c);
 		check_held(r, c, conn);

@@ -11,6 +11,8 @@
  * - a datagram is answered once at most, with no more than it was, to its source, and never to a forger's victim
  * - every datagram that must be answered is
  * - what is logged and counted is what has happened
+ * - a piece ends where the line says, and the next is sent when what has to be true before is true
+ * - a shaped connection has one receipt, and it says what the kernel saw
  * - what a connection took it gives back: descriptor, slot, buffer, timer, place in its address's count
  *
  *   oracle.c        messages, reasons, and what must be so while the server waits
@@ -18,11 +20,14 @@
  *   oracle_door.c   listeners: their options, who is let in
  *   oracle_dgram.c  datagrams
  *   oracle_log.c    log lines and counters
+ *   oracle_cut.c    lines that shape what is sent: pieces, gates
+ *   oracle_receipt.c  what receipts say
  *   oracle_end.c    what must be so at the end; two backends
  */
 #ifndef SB_FUZZ_ORACLE_H
 #define SB_FUZZ_ORACLE_H
 
+#include "plan_model.h"
 #include "ref/ref.h"
 #include "server/server.h"
 #include "sys_sim.h"
@@ -40,6 +45,9 @@ struct model {
 	uint64_t conns;            /* conns=, UINT64_MAX for no end */
 	int backlog, nodelay, quickack, rcvbuf;
 	char line[160];
+	/* Of a line that shapes what is sent: the same again, by who knows about cuts. */
+	bool is_shaped;
+	struct plan_model plan;
 };
 
 /* What is known of a connection besides what its kernel knows. */
@@ -60,6 +68,28 @@ struct peer {
 	const char *refusal;           /* why it must be refused, NULL if it must not */
 	int failed;                    /* the first -errno of a recv or send */
 	uint32_t id;                   /* as the log calls it */
+};
+
+enum { CUT_OFFSETS = 256 };
+
+/* The pieces of a shaped connection, and what its gate is at. */
+struct cut {
+	uint64_t unit; /* the unit being sent began here */
+	uint64_t pieces, recvs, sends;
+	uint64_t at[CUT_OFFSETS]; /* where the first of them ended */
+	bool is_gated;            /* a piece has gone, and what has to be true before the next is not known to be */
+	bool is_enough;           /* no more is sent, though there may be more */
+	bool is_seen;             /* the kernel has told of the peer's socket before */
+	bool has_given_way;       /* gate=best: what is best cannot be had */
+	uint64_t unproven;        /* gates that opened because nobody is there who could read */
+	bool is_vague;            /* and whether it could cannot be seen from here */
+	bool is_hit;              /* a question about it was made to fail, and that might have been another's */
+	enum sb_gate_tier tier;   /* of its line, or what is had in place of best */
+	int refused;              /* why the gate cannot be had; 0: it can */
+	uint64_t gated_at, wait_until, reply_from;
+	uint32_t asks, fails; /* questions since the gate closed; those that nobody answered */
+	uint32_t receipts;
+	uint8_t is_end[SIM_SENT_MAX]; /* a message ends with this byte */
 };
 
 /* One listener, or datagram socket. */
@@ -101,6 +131,10 @@ struct run {
 	struct sb_server *srv;
 	struct model model[SB_LISTENERS_MAX];
 	struct peer peer[SIM_CONNS];
+	struct cut cut[SIM_CONNS];
+	char receipt[SB_RECEIPT_MAX]; /* being read */
+	size_t receipt_n;
+	bool has_receipts;
 	struct door door[SB_LISTENERS_MAX];
 	uint32_t doors, ids;
 	uint64_t limit[SB_LIMIT_COUNT];
@@ -138,6 +172,7 @@ const char *model_addr(char room[MODEL_ADDR_MAX], const struct sb_addr *a);
 
 /* To be called by the kernel: see sys_sim.h. */
 void oracle_on_recv(struct sb_sys *k, struct sim_conn *c, size_t n);
+void oracle_on_send(struct sb_sys *k, struct sim_conn *c);
 void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, size_t n, long r);
 void oracle_on_accept(struct sb_sys *k, int fd, struct sim_conn *c, int r);
 void oracle_on_unlisten(struct sb_sys *k, int fd);
@@ -189,6 +224,33 @@ bool time_is_due(const struct run *r, const struct sim_conn *c, uint8_t reason);
 void time_on_accept(struct run *r, struct sim_conn *c);
 void time_check_rest(const struct run *r, const struct sim_conn *c);
 void time_check_close(const struct run *r, const struct sim_conn *c, const struct sb_session *s);
+
+/* Of connections whose line shapes what is sent; of others they say and do nothing. */
+bool cut_is_shaped(const struct run *r, const struct sim_conn *c);
+struct cut *cut_of(const struct run *r, const struct sim_conn *c);
+/* It is on its way. */
+void cut_open(struct run *r, const struct sim_conn *c);
+void cut_on_accept(struct run *r, struct sim_conn *c);
+/* Bytes have come: owed before that. */
+void cut_on_got(struct run *r, struct sim_conn *c, uint64_t owed);
+/* n of want bytes have gone. */
+void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n);
+void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int res);
+/* Nothing may leave yet, by our own will. */
+bool cut_is_waiting(const struct run *r, const struct sim_conn *c);
+/* More has to come before anything leaves. */
+bool cut_is_joining(const struct run *r, const struct sim_conn *c);
+/* Our side has ended, and reading goes on. */
+bool cut_is_lingering(const struct run *r, const struct sim_conn *c);
+/* When a closed gate ends it, SB_NEVER when none is closed. */
+uint64_t cut_gate_end(const struct run *r, const struct sim_conn *c);
+bool cut_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason);
+void cut_check_rest(const struct run *r, const struct sim_conn *c);
+/* A wait of ours that is over by now has been ended then. */
+void cut_settle(const struct run *r, const struct sim_conn *c, struct peer *p);
+/* Whole receipts, and only of who has one. */
+void receipt_on_write(struct sb_sys *k, struct sb_slice some);
+void receipt_over(const struct run *r);
 
 void door_settle(struct run *r);
 void door_check_rest(struct run *r);

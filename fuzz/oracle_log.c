@@ -375,6 +375,7 @@ void oracle_over(struct run *r)
 
 	dgram_settle(r);
 	log_over(r);
+	receipt_over(r);
 	add_up(r, closed);
 	for (size_t i = 0; (name = sb_server_counter(r->srv, i, &value)); i++) {
 		if (i == SB_COUNT_HELD_WAITS || i == SB_COUNT_STALE)

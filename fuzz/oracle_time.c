@@ -22,6 +22,8 @@ bool time_owes(const struct run *r, const struct sim_conn *c)
 {
 	const struct peer *p = peer_of(r, c);
 
+	if (cut_is_waiting(r, c) || cut_is_joining(r, c) || (cut_is_shaped(r, c) && cut_of(r, c)->is_enough))
+		return false;
 	if (model_of(r, c)->service == MODEL_SOURCE)
 		return p->reason == SB_WHY_NONE;
 	return model_of(r, c)->service == MODEL_ECHO && c->out_n < p->whole;
@@ -55,19 +57,25 @@ void time_on_accept(struct run *r, struct sim_conn *c)
 	p->failed = 0;
 	p->active = p->since = r->k->now;
 	p->read_from = m->stop_ns && m->stop_at == 0 ? r->k->now + m->stop_ns : SB_NEVER;
+	cut_on_accept(r, c);
 }
 
 static void on_got(struct run *r, struct sim_conn *c, struct peer *p)
 {
 	const struct model *m = &r->model[p->listener];
 	uint32_t whole = p->whole, messages = p->messages;
+	uint64_t owed = p->whole - c->out_n;
 
+	cut_settle(r, c, p);
 	p->active = r->k->now;
 	if (m->stop_ns && p->read_from == SB_NEVER && c->in_n >= m->stop_at)
 		p->read_from = r->k->now + m->stop_ns;
-	if (p->reason != SB_WHY_NONE || m->service == MODEL_SOURCE)
+	if (p->reason != SB_WHY_NONE || m->service == MODEL_SOURCE) {
+		cut_of(r, c)->recvs++;
 		return;
+	}
 	oracle_advance(r, c, p);
+	cut_on_got(r, c, owed);
 	if (p->in_before == whole || p->messages > messages)
 		p->since = r->k->now;
 }
@@ -76,15 +84,17 @@ static void on_put(struct run *r, struct sim_conn *c, struct peer *p, size_t wan
 {
 	const struct model *m = &r->model[p->listener];
 
+	cut_settle(r, c, p);
 	p->active = r->k->now;
-	if (m->service == MODEL_ECHO && want != p->whole - (c->out_n - n))
+	if (m->service == MODEL_ECHO && !m->is_shaped && want != p->whole - (c->out_n - n))
 		sb_found("%s: connection %u: sends %zu bytes, and owes %llu", r->backend, oracle_number(r, c), want,
 			 (unsigned long long)(p->whole - (c->out_n - n)));
-	if (n < want)
-		return;
-	p->mark = c->out_n;
-	if (p->reason == SB_WHY_NONE)
-		p->since = r->k->now;
+	if (n == want) {
+		p->mark = c->out_n;
+		if (p->reason == SB_WHY_NONE)
+			p->since = r->k->now;
+	}
+	cut_on_put(r, c, want, n);
 }
 
 /* recv= wants each recv to be said; an interrupted call, and one too early, is none. */
@@ -121,7 +131,7 @@ void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, si
 	struct peer *p = &r->peer[oracle_number(r, c)];
 	const struct model *m = &r->model[p->listener];
 
-	if (call == SIM_CALL_SHUTDOWN && (m->is_rst || m->is_abrupt))
+	if (call == SIM_CALL_SHUTDOWN && (m->is_rst || m->is_abrupt || strstr(m->line, "close=stall")))
 		sb_found("%s: connection %u: sends a FIN, though its line says otherwise", r->backend,
 			 oracle_number(r, c));
 	if (call == SIM_CALL_SETOPT || call == SIM_CALL_GETOPT)
@@ -148,7 +158,10 @@ static uint64_t after(uint64_t from, uint64_t limit)
 
 static uint64_t rate_after(const struct run *r, uint64_t from, uint64_t n)
 {
-	uint64_t rate = r->limit[SB_LIMIT_MIN_RATE], enough = rate ? n / rate * SB_S : 0;
+	uint64_t rate = r->limit[SB_LIMIT_MIN_RATE], enough = 0;
+
+	if (rate)
+		enough = n / rate * SB_S + n % rate * SB_S / rate;
 
 	return rate ? from + (enough > RATE_GRACE ? enough : RATE_GRACE) : SB_NEVER;
 }
@@ -157,13 +170,14 @@ static uint64_t rate_after(const struct run *r, uint64_t from, uint64_t n)
 static uint64_t due_at(const struct run *r, const struct sim_conn *c, const struct peer *p, uint8_t reason)
 {
 	const struct model *m = &r->model[p->listener];
-	bool owes = m->service == MODEL_SOURCE || (m->service == MODEL_ECHO && c->out_n < p->whole);
+	bool owes = m->service == MODEL_SOURCE ||
+		    (m->service == MODEL_ECHO && c->out_n < p->whole && !cut_is_joining(r, c));
 	uint32_t part = m->service == MODEL_SOURCE ? 0 : c->in_n - p->whole;
 	bool waits_first = !owes && c->in_n == 0, waits_frame = !owes && c->in_n > 0 && part > 0;
 
 	if (reason == SB_WHY_LIFE)
 		return after(c->opened, r->limit[SB_LIMIT_LIFE]);
-	if (time_is_paused(r, c))
+	if (time_is_paused(r, c) || cut_is_waiting(r, c))
 		return SB_NEVER;
 	switch (reason) {
 	case SB_WHY_IDLE:
@@ -191,14 +205,16 @@ enum { TIMEOUTS = sizeof(timeouts) / sizeof(timeouts[0]) };
 /* Waits that our own want of memory caused begin anew, at moments that nobody outside knows. */
 static bool is_vague(const struct run *r)
 {
-	return r->has_lacked_memory || r->srv->count[SB_COUNT_HELD_WAITS];
+	return r->has_lacked_memory || r->k->slept || r->srv->count[SB_COUNT_HELD_WAITS];
 }
 
 bool time_is_due(const struct run *r, const struct sim_conn *c, uint8_t reason)
 {
-	struct peer p = *peer_of(r, c);
+	struct peer p;
 	uint64_t at;
 
+	cut_settle(r, c, &((struct run *)(uintptr_t)r)->peer[oracle_number(r, c)]);
+	p = *peer_of(r, c);
 	end_pause(r, &p);
 	at = due_at(r, c, &p, reason);
 	return is_vague(r) || at <= r->k->now;
@@ -214,11 +230,16 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 static uint64_t end_at(const struct run *r, const struct sim_conn *c, const struct peer *p)
 {
 	uint64_t last = p->active > p->finished ? p->active : p->finished, at = SB_NEVER;
+	bool is_ours = cut_is_waiting(r, c) && !cut_of(r, c)->is_gated;
 
-	if (p->reason != SB_WHY_STOP)
-		at = after(p->finished, r->limit[SB_LIMIT_DRAIN]);
 	if (r->stops)
-		at = sooner(at, after(r->stopped_at ? r->stopped_at : r->k->now, r->limit[SB_LIMIT_STOP]));
+		at = after(r->stopped_at ? r->stopped_at : r->k->now, r->limit[SB_LIMIT_STOP]);
+	if (cut_is_lingering(r, c))
+		return sooner(sooner(at, after(c->opened, r->limit[SB_LIMIT_LIFE])),
+			      after(last, r->limit[SB_LIMIT_IDLE]));
+	if (p->reason != SB_WHY_STOP && !is_ours)
+		at = sooner(at, after(p->finished, r->limit[SB_LIMIT_DRAIN]));
+	at = sooner(at, cut_gate_end(r, c));
 	return c->is_shut ? sooner(at, after(last, r->limit[SB_LIMIT_DRAIN_IDLE])) : at;
 }
 
@@ -229,6 +250,7 @@ void time_check_rest(const struct run *r, const struct sim_conn *c)
 	struct peer *p = &((struct run *)(uintptr_t)r)->peer[oracle_number(r, c)];
 
 	end_pause(r, p);
+	cut_settle(r, c, p);
 	if (p->reason != SB_WHY_NONE) {
 		if (end_at(r, c, p) <= r->k->now)
 			sb_found("%s: connection %u: ended with %s, and is still there, past its time", r->backend,
@@ -248,15 +270,17 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 	const struct peer *p = peer_of(r, c);
 	const struct model *m = model_of(r, c);
 	uint64_t most = r->limit[SB_LIMIT_DRAIN_BYTES];
-	bool owes = m->service == MODEL_ECHO && c->out_n < p->whole;
+	bool is_enough = m->is_shaped && cut_of(r, c)->is_enough;
+	bool owes = m->service == MODEL_ECHO && c->out_n < p->whole && !is_enough;
 	bool is_reset = s->how == SB_CLOSE_RESET, is_over, is_early;
 
 	if (c->is_rst || c->is_gone || c->is_spoilt || c->err || r->stops > 1)
 		return;
 	/* The clock, and too many bytes, end it with a reset. */
-	is_over = p->reason == SB_WHY_STALLED || p->reason == SB_WHY_SLOW_READER || end_at(r, c, p) <= r->k->now ||
-		  (c->is_shut && most && c->in_n - c->shut_in_n > most);
-	if (is_over && is_reset)
+	is_over = p->reason == SB_WHY_STALLED || p->reason == SB_WHY_SLOW_READER || p->reason == SB_WHY_GATE ||
+		  end_at(r, c, p) <= r->k->now || (m->is_shaped && cut_of(r, c)->refused) ||
+		  (c->is_shut && !cut_is_lingering(r, c) && most && c->in_n - c->shut_in_n > most);
+	if (is_reset && (is_over || (m->is_shaped && cut_of(r, c)->is_vague)))
 		return;
 	is_early = m->is_rst != is_reset || owes || (!m->is_rst && !m->is_abrupt && !c->is_fin_seen);
 	if (is_over || is_early)

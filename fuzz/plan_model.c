@@ -103,8 +103,6 @@ static void read_pattern(struct plan_model *m, const char *line)
 	}
 }
 
-/* ---- what a source sends ---- */
-
 /* splitmix64: the state goes up by a constant, what is drawn is the state, mixed. */
 SB_WRAPS static uint64_t drawn(uint64_t seed, uint64_t k)
 {
@@ -114,6 +112,60 @@ SB_WRAPS static uint64_t drawn(uint64_t seed, uint64_t k)
 	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
 	return z ^ z >> 31;
 }
+
+/* ---- where it is cut ---- */
+
+static void read_shape(struct plan_model *m, const char *line)
+{
+	static const char *const gates[] = {"read", "ack", "time", "best"};
+	struct plan_shape *shape = &m->shape;
+	char room[PLAN_TEXT_MAX];
+	const char *at;
+
+	shape->is_random = strcmp(value_of(line, "frag=", room), "random") == 0;
+	shape->frag = shape->is_random ? 0 : number_of(line, "frag=", 0);
+	shape->join = number_of(line, "join=", 0);
+	for (at = value_of(line, "cut=", room); *at; at += *at == ',') {
+		char *end;
+
+		shape->at[shape->at_n++] = strtoull(at, &end, 10);
+		at = end;
+	}
+	shape->is_any = shape->is_random || shape->frag || shape->join || shape->at_n;
+	shape->seed = number_of(line, "seed=", PLAN_SEED);
+	shape->gate = shape->is_any ? SB_GATE_BEST : SB_GATE_NONE;
+	for (unsigned i = 0; i < 4; i++)
+		if (strcmp(value_of(line, "gate=", room), gates[i]) == 0)
+			shape->gate = (enum sb_gate_tier)i;
+	shape->gap = number_of(line, "gap=", shape->gate == SB_GATE_TIME ? 1000000 : 0);
+	shape->delay = number_of(line, "delay=", 0);
+	shape->gate_max = number_of(line, "gate-max=", 10000000000);
+}
+
+/* Each kilobyte of the stream has a mean size of its own. */
+SB_WRAPS static bool is_cut_at_random(uint64_t seed, uint64_t at)
+{
+	static const uint64_t means[] = {1, 2, 4, 16, 64, 256};
+	uint64_t mean = means[drawn(seed, at / 1024) % 6];
+
+	return at % 1024 == 0 || drawn(~seed, at) % mean == 0;
+}
+
+bool plan_model_cuts(const struct plan_model *m, uint64_t unit, uint64_t at)
+{
+	const struct plan_shape *shape = &m->shape;
+
+	if (shape->is_random && is_cut_at_random(shape->seed, at))
+		return true;
+	if (shape->frag && (at - unit) % shape->frag == 0)
+		return true;
+	for (size_t i = 0; i < shape->at_n; i++)
+		if (unit + shape->at[i] == at)
+			return true;
+	return false;
+}
+
+/* ---- what a source sends ---- */
 
 static uint8_t payload_at(const struct plan_model *m, uint64_t i, uint64_t j)
 {
@@ -196,7 +248,15 @@ void plan_model_read(struct plan_model *m, const char *line)
 	stop = strchr(value_of(line, "stopread=", room), '@');
 	m->stop_at = stop ? number(stop + 1) : 0;
 	close = value_of(line, "close=", room);
-	m->close = strcmp(close, "rst") == 0 ? PLAN_RST : strcmp(close, "abrupt") == 0 ? PLAN_ABRUPT : PLAN_CLEAN;
+	m->close = strcmp(close, "rst") == 0      ? PLAN_RST
+		   : strcmp(close, "abrupt") == 0 ? PLAN_ABRUPT
+		   : strcmp(close, "half") == 0   ? PLAN_HALF
+		   : strcmp(close, "stall") == 0  ? PLAN_STALL
+						  : PLAN_CLEAN;
+	m->limit = number_of(line, "limit=", UINT64_MAX);
+	m->flip = number_of(line, "flip=", UINT64_MAX);
+	m->maxlife = number_of(line, "maxlife=", 0);
+	read_shape(m, line);
 	if (!plan_is_source(m))
 		return;
 	m->count = number_of(line, "count=", m->service == PLAN_CHARGEN ? UINT64_MAX : 1);

@@ -15,7 +15,18 @@ enum { PLAN_TEXT_MAX = 256, PLAN_MESSAGE_MAX = 65536 + 96, PLAN_SEED = 42 };
 
 enum plan_service { PLAN_ECHO, PLAN_DISCARD, PLAN_SOURCE, PLAN_CHARGEN };
 enum plan_pattern { PLAN_RING, PLAN_ZERO, PLAN_RANDOM, PLAN_TEXT };
-enum plan_close { PLAN_CLEAN, PLAN_RST, PLAN_ABRUPT };
+enum plan_close { PLAN_CLEAN, PLAN_RST, PLAN_ABRUPT, PLAN_HALF, PLAN_STALL };
+
+/* Where what is sent is cut, and what a cut waits for. */
+struct plan_shape {
+	bool is_any;    /* something makes pieces */
+	bool is_random; /* frag=random */
+	uint64_t frag, join;
+	uint64_t at[64];
+	size_t at_n;
+	uint64_t seed, gap, delay, gate_max;
+	enum sb_gate_tier gate;
+};
 
 struct plan_model {
 	enum plan_service service;
@@ -24,6 +35,9 @@ struct plan_model {
 	uint64_t recv_max;
 	uint64_t stop_ns, stop_at;
 	enum plan_close close;
+	struct plan_shape shape;
+	uint64_t limit, flip; /* UINT64_MAX: none */
+	uint64_t maxlife;     /* 0: none */
 	/* of a source: */
 	uint64_t count; /* UINT64_MAX: no end */
 	uint64_t len, period;
@@ -48,6 +62,10 @@ uint64_t plan_model_size(const struct plan_model *m);
 
 /* Bytes at .. at + n of what a source sends. */
 void plan_model_bytes(const struct plan_model *m, uint64_t at, uint8_t *out, size_t n);
+
+/* Whether the line cuts behind byte at - 1, which belongs to a unit that began at unit < at: frag= and cut=, one offset
+ * at a time. Units end where join= or a frame does, which the caller knows. */
+bool plan_model_cuts(const struct plan_model *m, uint64_t unit, uint64_t at);
 
 /* What the limits are: those of the profile, and words "name=value" on top. */
 void plan_model_limits(uint64_t limit[SB_LIMIT_COUNT], bool is_strict, const char *words);

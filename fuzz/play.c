@@ -117,17 +117,35 @@ static struct sb_addr address_of(const struct play *p, const struct sb_listener 
 	return a;
 }
 
+/* Two connections to one listener have not the same address and port. */
+static bool is_taken(const struct play *p, const struct sb_addr *from, uint32_t listener)
+{
+	const struct sb_sys *k = p->r->k;
+
+	for (uint32_t i = 0; i < k->conns; i++) {
+		const struct sim_conn *c = &k->conn[i];
+
+		if (!c->is_dgram && !c->is_closed && p->r->peer[i].listener == listener && sb_addr_eq(&c->addr, from))
+			return true;
+	}
+	return false;
+}
+
 static void open_slot(struct play *p)
 {
 	struct sb_server *srv = p->r->srv;
 	uint32_t i = (p->has_listener ? p->listener : p->current) % srv->listeners_n;
 	struct sb_addr from = address_of(p, &srv->listeners[i]);
-	struct sim_conn *c = sim_connect(p->r->k, srv->listeners[i].fd, &from);
+	struct sim_conn *c;
 
+	while (from.family != SB_UNIX && is_taken(p, &from, i))
+		from.port++;
+	c = sim_connect(p->r->k, srv->listeners[i].fd, &from);
 	p->slot[p->current] = c;
 	if (!c)
 		return;
 	p->r->peer[c - p->r->k->conn] = (struct peer){.listener = i, .event = p->events};
+	cut_open(p->r, c);
 	sb_tell("connection %u: peer %u to listener %u", (unsigned)(c - p->r->k->conn), p->current, i + 1);
 }
 
@@ -174,24 +192,41 @@ void play_stop(struct play *p)
 	p->r->stop_at_wait = !p->is_over;
 }
 
+static void knob_of_conn(struct sb_sys *k, struct sim_conn *c, const struct sbs_event *e)
+{
+	switch (e->arg[0]) {
+	case 'j':
+		c->is_joined = e->v & 1;
+		break;
+	case 'w':
+		if (e->v < c->window) {
+			c->window = e->v;
+			c->wants_room = true;
+		} else {
+			sim_drain(k, c, e->v - c->window);
+		}
+		break;
+	case 'g':
+		c->is_reader_slow = e->v & 1;
+		if (e->v == 2)
+			sim_leave(k, c);
+		break;
+	case 'h':
+		c->is_net_slow = e->v & 1;
+		break;
+	default:
+		break;
+	}
+}
+
 static void knob(struct play *p, const struct sbs_event *e)
 {
 	struct sb_sys *k = p->r->k;
 	struct sim_conn *c = p->slot[p->current];
 
+	if (c)
+		knob_of_conn(k, c, e);
 	switch (e->arg[0]) {
-	case 'j':
-		if (c)
-			c->is_joined = e->v & 1;
-		break;
-	case 'w':
-		if (c && e->v < c->window) {
-			c->window = e->v;
-			c->wants_room = true;
-		} else if (c) {
-			sim_drain(k, c, e->v - c->window);
-		}
-		break;
 	case 'a':
 		p->address = e->v;
 		break;
@@ -222,6 +257,9 @@ static void knob(struct play *p, const struct sbs_event *e)
 		break;
 	case 'k':
 		k->log_max = e->v;
+		break;
+	case 'H':
+		k->is_foreign = e->v & 1;
 		break;
 	case 'o':
 		k->is_reversed = e->v & 1;

@@ -34,6 +34,7 @@ static void listen_to(const struct run *r)
 	struct sb_sys *k = r->k;
 
 	k->on_recv = oracle_on_recv;
+	k->on_send = oracle_on_send;
 	k->on_close = oracle_on_close;
 	k->on_reply = oracle_on_reply;
 	k->on_accept = oracle_on_accept;
@@ -43,14 +44,24 @@ static void listen_to(const struct run *r)
 	k->on_wait_error = oracle_on_wait_error;
 	k->on_unlisten = oracle_on_unlisten;
 	k->on_log = on_log;
+	k->on_receipt = receipt_on_write;
+	k->on_ask = cut_on_ask;
 	k->on_wait = play_on_wait;
+}
+
+/* One server writes none. */
+static bool has_receipts(const struct fuzz_config *f)
+{
+	return f->letter != 'V';
 }
 
 static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struct sb_fault *fault)
 {
-	struct sb_server_env env = {.sys = r->k};
+	static const int receipts_fd = SIM_RECEIPTS_FD;
+	struct sb_server_env env = {.sys = r->k, .receipts_fd = has_receipts(f) ? &receipts_fd : NULL};
 	int err;
 
+	r->has_receipts = has_receipts(f);
 	r->k->on_log = on_first_log;
 	r->first_lines_n = 0;
 	err = sb_server_open(&r->srv, a->mem, a->size, &f->c, &env, fault);
@@ -216,6 +227,7 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	r->on_log = ask->on_log;
 	r->has_stopped = r->has_lacked_memory = r->is_crowded = false;
 	r->stops = r->sources = r->ids = 0;
+	r->receipt_n = 0;
 	r->total_full_at = r->stopped_at = 0;
 	memset(r->count, 0, sizeof(r->count));
 	memset(r->dropped, 0, sizeof(r->dropped));

@@ -20,6 +20,9 @@
  *   \oQX             0: timers are on time, 1: late, 2: nobody looks at the clock
  *   \oXX             0: told to stop, 1: killed, 2: killed by RST, 3: ended for its lifetime
  *   \owX             there is room for v(X) bytes
+ *   \ogX             0: the gate opens, the peer having read, 1: and from now on only when told, 2: by itself again,
+ *                    3: it is refused, 4: it opens for a lesser reason
+ *   \oAX             an answer of v(X) bytes goes first, of a session whose line shapes what it sends; before the start
  *
  * and limits as in knobs.def. When nothing but bytes is in the script, the same bytes one at a time must come to the
  * same end.
@@ -39,7 +42,8 @@ enum {
 	RECVS_MAX = 200,
 	SOURCE_ROOM = 3000,
 	PAYLOAD_LARGE = 64,
-	SMALL_MAX = 4000
+	SMALL_MAX = 4000,
+	PIECES_BYTES = 2000,
 };
 
 static uint64_t digest;
@@ -104,7 +108,7 @@ enum { LIMITS = sizeof(limits) / sizeof(limits[0]) };
 
 struct setup {
 	int row;
-	uint32_t headroom, age;
+	uint32_t headroom, age, answer;
 	uint64_t limit[SB_LIMIT_COUNT];
 	bool is_set[SB_LIMIT_COUNT];
 	bool is_plain; /* only bytes */
@@ -128,6 +132,8 @@ static void set_up_knob(struct setup *s, const struct sbs_event *e)
 			s->row = i;
 	if (e->arg[0] == 'h' && s->headroom == UINT32_MAX)
 		s->headroom = e->v < 4096 ? e->v : 4096;
+	if (e->arg[0] == 'A')
+		s->answer = e->v;
 	if (e->arg[0] == 'V')
 		s->age = UINT32_MAX - e->v;
 	for (int i = 0; i < LIMITS; i++)
@@ -135,7 +141,7 @@ static void set_up_knob(struct setup *s, const struct sbs_event *e)
 			s->is_set[limits[i].limit] = true;
 			s->limit[limits[i].limit] = limit_value(limits[i].limit, e->v);
 		}
-	if (!strchr("chwmKSRV", e->arg[0]) || e->arg[0] == '\0')
+	if (!strchr("chwmKSRVA", e->arg[0]) || e->arg[0] == '\0')
 		s->is_plain = false;
 }
 
@@ -171,6 +177,8 @@ static void payload(struct play *p, const struct sbs_event *e)
 	size_t n = sbs_unescape(e, room);
 	uint64_t most = (m->recv_max < m->args.max ? m->recv_max : m->args.max) * RECVS_MAX;
 
+	if (m->shape.is_any && !m->shape.join && most > PIECES_BYTES)
+		most = PIECES_BYTES;
 	/* Many bytes are for large messages, not for many small ones: those would take long. */
 	if (n < PAYLOAD_LARGE && most > SMALL_MAX)
 		most = SMALL_MAX;
@@ -196,6 +204,16 @@ static uint32_t room_of(const struct life *l, uint32_t v)
 	return plan_is_source(l->m.plan) && v > SOURCE_ROOM ? SOURCE_ROOM : v;
 }
 
+static void gate(struct life *l, uint32_t how)
+{
+	if (how % 5 == 1 || how % 5 == 2)
+		l->holds_gate = how % 5 == 1;
+	else
+		life_gate(l, how % 5 == 3 ? -EPERM : how % 5 == 4 ? SB_GATE_TIME : SB_GATE_READ);
+	if (how % 5 == 2)
+		life_gate(l, SB_GATE_ACK);
+}
+
 static void knob(struct play *p, const struct sbs_event *e)
 {
 	struct life *l = p->l;
@@ -215,6 +233,9 @@ static void knob(struct play *p, const struct sbs_event *e)
 		break;
 	case 'R':
 		p->repeat = e->v;
+		break;
+	case 'g':
+		gate(l, e->v);
 		break;
 	case 'Q':
 		p->late = e->v;
@@ -316,6 +337,7 @@ static void live(struct life *l, struct subject *s, const struct setup *set, con
 
 	l->headroom = set->headroom;
 	l->age = set->age;
+	l->answer = set->answer;
 	l->name = is_twin ? "byte by byte" : "session";
 	sb_tell("---- %s: %s", l->name, rows[set->row].line);
 	l->window = plan_is_source(&s->model) ? SOURCE_WINDOW : LIFE_OPEN_WINDOW;
@@ -341,6 +363,14 @@ static void compare(const struct life *a, const struct life *b)
 			 (unsigned long long)a->s.leg.out, (unsigned long long)b->s.leg.out);
 }
 
+/* Where time has no part in it, and how much has come when it ends neither. */
+static bool has_twin(const struct plan_model *m)
+{
+	bool is_timed = m->stop_ns || m->shape.gap || m->shape.delay || m->maxlife;
+
+	return !plan_is_source(m) && !is_timed && m->limit == UINT64_MAX;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct life whole, twin;
@@ -362,7 +392,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	live(&whole, s, &set, data, n, false);
 	digest = whole.hash * 31 + whole.out_hash;
-	if (set.is_plain && !plan_is_source(&s->model) && !s->model.stop_ns && whole.sent_n <= TWIN_MAX) {
+	if (set.is_plain && has_twin(&s->model) && whole.sent_n <= TWIN_MAX) {
 		live(&twin, s, &set, data, n, true);
 		compare(&whole, &twin);
 		digest = digest * 31 + twin.hash;

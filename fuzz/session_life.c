@@ -8,7 +8,7 @@
 #include "found.h"
 #include "target.h"
 
-enum { STEPS_MAX = 1 << 17, ROUNDS_MAX = 16, END_MAX = 2000 };
+enum { STEPS_MAX = 1 << 17, ROUNDS_MAX = 16, PIECES_MAX = 8192, END_MAX = 2000 };
 
 #define tell(...)                                                                                                      \
 	do {                                                                                                           \
@@ -78,7 +78,8 @@ static void compare(struct life *l)
 	same(l, "the errno", (uint64_t)-s->err, (uint64_t)-m->err);
 	same(l, "messages", s->frames, at_most(m->frames));
 	same(l, "bytes in", s->leg.in, m->in);
-	same(l, "bytes out", s->leg.out, m->out);
+	same(l, "bytes out", s->leg.out, m->out + m->answered);
+	same(l, "pieces", l->pace.pieces, m->pieces);
 	same(l, "bytes dropped", s->dropped, at_most(m->dropped));
 	same(l, "the deadline", sb_session_deadline(s), model_deadline(m));
 	compare_scan(l);
@@ -87,71 +88,6 @@ static void compare(struct life *l)
 		sb_found("%s: of %llu bytes in, %llu went out, %llu were dropped", l->name, u(m->in), u(m->out),
 			 u(m->dropped));
 	note(l, s->reason + s->state * 7u + sb_session_deadline(s) % 1000000007 + s->leg.in * 5 + s->leg.out * 3);
-}
-
-/* ---- memory ---- */
-
-static void open_block(struct life_block *b, size_t n)
-{
-	if (!b->is_ready)
-		arena_poison(b->room, sizeof(b->room));
-	b->is_ready = true;
-	arena_unpoison(b->room, n);
-	b->n = n;
-}
-
-static void close_block(struct life_block *b)
-{
-	if (b->n)
-		arena_poison(b->room, arena_round(b->n));
-	b->n = 0;
-}
-
-static void give_back(struct life *l)
-{
-	if (l->at_block >= 0)
-		close_block(&l->room->block[l->at_block]);
-	l->at_block = -1;
-}
-
-/* What conn.c does for a connection: a tail that fits the headroom may lie anywhere, a longer one at the start of a
- * block with room behind it. */
-static void keep(struct life *l)
-{
-	struct sb_slice held = sb_session_held(&l->s);
-	struct life_block *b = l->at_block >= 0 ? &l->room->block[l->at_block] : NULL;
-	bool is_kept = b && held.p >= b->room && held.p < b->room + sizeof(b->room);
-
-	if (held.n == 0) {
-		give_back(l);
-	} else if (!is_kept || (held.n > l->headroom && held.p != b->room)) {
-		int to = l->at_block == 0 ? 1 : 0;
-
-		open_block(&l->room->block[to], held.n);
-		memcpy(l->room->block[to].room, held.p, held.n);
-		give_back(l);
-		l->at_block = to;
-		sb_session_moved(&l->s, l->room->block[to].room);
-	}
-	if (l->lent)
-		arena_close(l->lent, l->lent_n);
-	l->lent = NULL;
-}
-
-/* A buffer for n bytes that come, and room for them where the session may put them. */
-static uint8_t *lend(struct life *l, const uint8_t *p, size_t n)
-{
-	struct life_block *b = l->at_block >= 0 ? &l->room->block[l->at_block] : NULL;
-	size_t held = sb_session_held(&l->s).n;
-
-	if (l->lent)
-		arena_close(l->lent, l->lent_n);
-	l->lent_n = l->headroom + n;
-	l->lent = arena_open(&l->room->lent, l->lent_n);
-	memcpy(l->lent + l->headroom, p, n);
-	if (held > l->headroom && b && held + n <= SB_SESSION_HELD_MAX)
-		open_block(b, held + n);
-	return l->lent + l->headroom;
 }
 
 /* ---- ops ---- */
@@ -173,10 +109,21 @@ static void fill(struct life *l, size_t n, size_t taken)
 
 	sb_session_fill(&l->s, slot, n);
 	plan_model_bytes(l->m.plan, l->m.out, must, n);
+	if (l->m.plan->flip >= l->m.out && l->m.plan->flip - l->m.out < n)
+		must[l->m.plan->flip - l->m.out] ^= 1;
 	if (n && memcmp(slot, must, n) != 0)
 		sb_found("%s: sends other bytes than it was asked for, at %llu", l->name, u(l->m.out));
 	said(l, slot, taken);
 	arena_close(slot, n);
+}
+
+/* Zeros: nothing else has them for an answer. */
+static const uint8_t answer[64];
+
+/* What a SEND that is no FILL must have. */
+static const uint8_t *next_bytes(const struct life *l)
+{
+	return l->m.answered < l->m.answer ? answer + l->m.answered : l->m.stream + l->m.out;
 }
 
 static void send_done(struct life *l, int32_t res)
@@ -189,7 +136,7 @@ static void send_done(struct life *l, int32_t res)
 
 		fill(l, n, (size_t)res);
 	} else if (res > 0) {
-		said(l, l->m.stream + l->m.out, (size_t)res);
+		said(l, next_bytes(l), (size_t)res);
 	}
 	if (res > 0)
 		l->window -= (uint32_t)res;
@@ -238,6 +185,25 @@ static void carry_out_send(struct life *l, const struct sb_op *op)
 		send_done(l, (int32_t)n);
 }
 
+static void gate_done(struct life *l, int res)
+{
+	struct sb_done done = {.kind = SB_OP_GATE, .res = res};
+
+	tell("  gate: %d", res);
+	l->is_gated = false;
+	sb_session_event(&l->s, &done, l->now);
+	model_gate_done(&l->m, res, l->now);
+}
+
+static void carry_out_gate(struct life *l)
+{
+	if (l->is_gated)
+		sb_found("%s: asks for a second GATE", l->name);
+	l->is_gated = true;
+	if (!l->holds_gate)
+		gate_done(l, SB_GATE_READ);
+}
+
 static void deliver_one(struct life *l);
 
 static void carry_out(struct life *l, const struct sb_op *op)
@@ -254,6 +220,9 @@ static void carry_out(struct life *l, const struct sb_op *op)
 		l->is_receiving = true;
 		l->had_more = false;
 		l->want = op->want_max;
+		break;
+	case SB_OP_GATE:
+		carry_out_gate(l);
 		break;
 	case SB_OP_SHUT:
 		done.kind = SB_OP_SHUT;
@@ -273,6 +242,10 @@ static void compare_op(const struct life *l, const struct sb_op *op, const struc
 	same(l, "the op", op->kind, must->kind);
 	if (op->kind == SB_OP_CLOSE)
 		same(l, "how it closes", op->arg, must->how);
+	if (op->kind == SB_OP_GATE)
+		same(l, "what the gate waits for", op->arg, must->tier);
+	if (op->kind == SB_OP_SEND && l->is_gated)
+		sb_found("%s: sends, and the gate is closed", l->name);
 	if (op->kind != SB_OP_SEND && op->kind != SB_OP_RECV)
 		return;
 	same(l, op->kind == SB_OP_SEND ? "the size of a SEND" : "the size of a RECV", op->want_max, must->n);
@@ -283,13 +256,13 @@ static void compare_op(const struct life *l, const struct sb_op *op, const struc
 		return;
 	same(l, "the number of slices", op->iov_n, 1);
 	same(l, "bytes of a SEND", op->iov[0].n, must->n);
-	if (memcmp(op->iov[0].p, l->m.stream + l->m.out, must->n) != 0)
+	if (memcmp(op->iov[0].p, next_bytes(l), must->n) != 0)
 		sb_found("%s: sends what is not the answer, at %llu", l->name, u(l->m.out));
 }
 
 static void pump(struct life *l)
 {
-	static const char *const names[] = {"", "RECV", "SEND", "SHUT", "CLOSE"};
+	static const char *const names[] = {"", "RECV", "SEND", "SHUT", "CLOSE", "", "GATE", ""};
 	struct sb_op op;
 	int steps = 0;
 
@@ -302,14 +275,14 @@ static void pump(struct life *l)
 		compare_op(l, &op, &must);
 		if (!has)
 			break;
-		tell("  %s %u", names[op.kind % 5], op.want_max);
+		tell("  %s %u", names[op.kind % 8], op.want_max);
 		note(l, op.kind + op.want_max * 3u);
 		carry_out(l, &op);
 		if (++steps > STEPS_MAX)
 			sb_found("%s: asks without end", l->name);
 	}
 	compare(l);
-	keep(l);
+	life_keep(l);
 }
 
 /* ---- events ---- */
@@ -322,14 +295,19 @@ void life_open(struct life *l, struct life_room *room, const struct sb_plan *pla
 			   .window = l->window,
 			   .bite = l->bite,
 			   .bite_out = l->bite_out,
+			   .answer = l->answer,
 			   .age = l->age};
 	l->room = room;
 	l->now = 1000 * SB_S;
 	l->at_block = -1;
 	l->takes = UINT32_MAX;
 	l->out_hash = l->hash = 1469598103u;
-	sb_session_open(&l->s, plan, NULL, l->now);
-	model_open(&l->m, model, limit, room->stream, l->now);
+	sb_session_open(&l->s, plan, plan->is_paced ? &l->pace : NULL, l->now);
+	model_open(&l->m, model, limit, room->stream, room->is_end, l->now);
+	if (plan->is_paced && l->answer) {
+		l->m.answer = l->answer < sizeof(answer) ? l->answer : sizeof(answer);
+		l->pace.said = sb_slice(answer, l->m.answer);
+	}
 	l->s.frames = l->s.dropped = l->age;
 	l->s.leg.in = l->m.in = l->m.dropped = l->m.frames = l->age;
 	pump(l);
@@ -372,7 +350,7 @@ static void recv_bytes(struct life *l, size_t n)
 	struct sb_done done = {.kind = SB_OP_RECV, .res = (int32_t)n, .headroom = l->headroom};
 	const uint8_t *p = l->room->sent + l->at;
 
-	done.data = lend(l, p, n);
+	done.data = life_lend(l, p, n);
 	l->at += n;
 	l->is_receiving = l->more > 0 && n < l->want;
 	if (l->is_receiving) {
@@ -456,6 +434,14 @@ void life_run(struct life *l)
 	}
 }
 
+void life_gate(struct life *l, int res)
+{
+	if (!l->is_gated || l->is_closed)
+		return;
+	gate_done(l, res);
+	pump(l);
+}
+
 /* ---- time, and who else ends it ---- */
 
 void life_tick(struct life *l)
@@ -471,10 +457,11 @@ static void pass_deadline(struct life *l, uint64_t at)
 {
 	if (at > l->now + 1) {
 		struct sb_session before = l->s;
+		struct sb_pace pace = l->pace;
 
 		l->now = at - 1;
 		sb_session_tick(&l->s, l->now);
-		if (memcmp(&before, &l->s, sizeof(before)) != 0)
+		if (memcmp(&before, &l->s, sizeof(before)) != 0 || memcmp(&pace, &l->pace, sizeof(pace)) != 0)
 			sb_found("%s: something happens a nanosecond before its time", l->name);
 	}
 	if (at > l->now)
@@ -491,7 +478,7 @@ void life_wait(struct life *l, uint64_t ns, bool is_late)
 		l->now = until;
 	for (int i = 0; !l->is_closed && sb_session_deadline(&l->s) <= until; i++) {
 		pass_deadline(l, sb_session_deadline(&l->s));
-		if (i > ROUNDS_MAX)
+		if (i > (l->s.pace ? PIECES_MAX : ROUNDS_MAX))
 			sb_found("%s: a deadline passes, and does not move", l->name);
 	}
 	l->now = until;
@@ -527,7 +514,7 @@ void life_kill(struct life *l, enum sb_reason why, enum sb_close_how how)
 static void afterlife(struct life *l)
 {
 	struct sb_session before = l->s;
-	uint8_t *data = lend(l, (const uint8_t *)"late", 4);
+	uint8_t *data = life_lend(l, (const uint8_t *)"late", 4);
 	struct sb_done done = {.kind = SB_OP_RECV, .res = 4, .data = data, .headroom = l->headroom};
 	struct sb_op op;
 
@@ -536,6 +523,8 @@ static void afterlife(struct life *l)
 	sb_session_event(&l->s, &done, l->now);
 	done = (struct sb_done){.kind = SB_OP_RECV, .res = -ECONNRESET};
 	sb_session_event(&l->s, &done, l->now);
+	done = (struct sb_done){.kind = SB_OP_GATE, .res = -EPERM};
+	sb_session_event(&l->s, &done, l->now);
 	sb_session_tick(&l->s, l->now + 48 * SB_H);
 	sb_session_finish(&l->s, SB_WHY_STOP, l->now);
 	sb_session_kill(&l->s, SB_WHY_KILLED, SB_CLOSE_RESET);
@@ -543,8 +532,8 @@ static void afterlife(struct life *l)
 	if (sb_session_next(&l->s, &op) || memcmp(&before, &l->s, sizeof(before)) != 0)
 		sb_found("%s: goes on after its CLOSE", l->name);
 	same(l, "the deadline after CLOSE", sb_session_deadline(&l->s), SB_NEVER);
-	keep(l);
-	give_back(l);
+	life_keep(l);
+	life_give_back(l);
 }
 
 /* A source with much left is not heard out: its peer leaves. */
@@ -559,7 +548,9 @@ void life_end(struct life *l)
 	l->recv_err = l->send_err = 0;
 	l->again = 0;
 	l->takes = UINT32_MAX;
-	for (int i = 0; i < ROUNDS_MAX && !l->is_closed; i++) {
+	l->holds_gate = false;
+	life_gate(l, SB_GATE_READ);
+	for (int i = 0; i < (l->s.pace ? PIECES_MAX : ROUNDS_MAX) && !l->is_closed; i++) {
 		l->window = is_long(l) ? 0 : LIFE_OPEN_WINDOW;
 		l->send_err = is_long(l) ? -EPIPE : 0;
 		life_run(l);

@@ -25,18 +25,20 @@ struct life_room {
 		size_t n;      /* may be read */
 		bool is_ready; /* poisoned once */
 	} block[2];
-	uint8_t sent[LIFE_SENT_MAX], stream[MODEL_STREAM_MAX];
+	uint8_t sent[LIFE_SENT_MAX], stream[MODEL_STREAM_MAX], is_end[MODEL_STREAM_MAX];
 	uint32_t cut[LIFE_CUTS_MAX];
 };
 
 struct life {
 	struct sb_session s;
+	struct sb_pace pace;
 	struct session_model m;
 	const char *name;
 	struct life_room *room;
 	uint64_t now;
 	uint32_t headroom;
-	uint32_t age; /* messages and bytes that it has had, as if it were old */
+	uint32_t answer; /* bytes of an answer to its line, which goes first */
+	uint32_t age;    /* messages and bytes that it has had, as if it were old */
 	/* The peer: room->sent[at..sent_n) is under way, and then its end. */
 	size_t sent_n, at, cuts, cut_at;
 	bool is_fin, is_rst, has_ended;
@@ -49,9 +51,10 @@ struct life {
 	uint32_t more;     /* recvs that are not the last of their op */
 	int recv_err, send_err;
 	bool is_keeping; /* sends complete with bytes, as a ring has it, not with "there is room" */
+	bool holds_gate; /* a gate opens when the script says so, not at once */
 	bool is_hasty;   /* a recv completes while SHUT is carried out */
 	/* Outstanding ops. */
-	bool is_receiving, is_sending, is_fill, had_more;
+	bool is_receiving, is_sending, is_fill, had_more, is_gated;
 	uint32_t want, send_n;
 	/* What was lent in this round, and where held bytes are. */
 	uint8_t *lent;
@@ -62,7 +65,7 @@ struct life {
 	uint64_t out_hash, hash;
 };
 
-/* name, headroom, window, bite, bite_out and age are set before. */
+/* name, headroom, window, bite, bite_out, answer and age are set before. */
 void life_open(struct life *l, struct life_room *room, const struct sb_plan *plan, const struct plan_model *model,
 	       const uint64_t *limit);
 
@@ -75,6 +78,9 @@ void life_run(struct life *l);
 /* Says that there is room, if the session waits for it and there is. */
 void life_settle(struct life *l);
 
+/* The gate opens, res being what is proved by that; or it cannot be had, res < 0. Nothing when it is not asked for. */
+void life_gate(struct life *l, int res);
+
 /* Time passes: every deadline is tried a nanosecond before, and at its time; or only then (is_late). */
 void life_wait(struct life *l, uint64_t ns, bool is_late);
 /* Time passes and nobody looks at the clock. */
@@ -85,5 +91,13 @@ void life_kill(struct life *l, enum sb_reason why, enum sb_close_how how);
 
 /* Nothing goes wrong any more, the peer reads and ends: it must come to an end, and then do nothing. */
 void life_end(struct life *l);
+
+/* ---- between its files ---- */
+
+/* What the session holds is kept, and what was lent goes back. */
+void life_keep(struct life *l);
+/* A buffer for n bytes that come, and room for them where the session may put them. */
+uint8_t *life_lend(struct life *l, const uint8_t *p, size_t n);
+void life_give_back(struct life *l);
 
 #endif

@@ -8,15 +8,27 @@
 
 #define SECOND UINT64_C(1000000000)
 
-void model_open(struct session_model *m, const struct plan_model *plan, const uint64_t *limit, uint8_t *stream,
-		uint64_t now)
+/* delay= counts from when there is something to send where there was nothing. */
+static void reply_comes(struct session_model *m, uint64_t now)
 {
-	*m = (struct session_model){.plan = plan, .limit = limit, .stream = stream};
+	if (m->plan->shape.delay == 0)
+		return;
+	m->reply_from = now + m->plan->shape.delay;
+	if (m->gate == MODEL_OPEN && m->wait_until < m->reply_from)
+		m->wait_until = m->reply_from;
+}
+
+void model_open(struct session_model *m, const struct plan_model *plan, const uint64_t *limit, uint8_t *stream,
+		uint8_t *is_end, uint64_t now)
+{
+	*m = (struct session_model){.plan = plan, .limit = limit, .stream = stream, .is_end = is_end};
 	m->opened = m->last_byte = m->first_from = m->send_from = m->frame_from = now;
 	m->stopped = SB_NEVER;
 	m->pause_end = SB_NEVER;
 	if (plan->stop_ns > 0 && plan->stop_at == 0)
 		m->pause_end = now + plan->stop_ns;
+	if (plan_is_source(plan))
+		reply_comes(m, now);
 }
 
 /* ---- what there is ---- */
@@ -24,6 +36,12 @@ void model_open(struct session_model *m, const struct plan_model *plan, const ui
 static bool is_paused(const struct session_model *m)
 {
 	return m->pause_end != SB_NEVER && m->pause_end != 0;
+}
+
+/* Nothing may leave yet, by our own will. */
+static bool is_waiting(const struct session_model *m)
+{
+	return m->gate != MODEL_OPEN || m->wait_until != 0;
 }
 
 /* Bytes of whole messages that are to go back and have not gone. */
@@ -50,6 +68,99 @@ struct sb_slice model_held(const struct session_model *m)
 	uint64_t from = m->plan->service == PLAN_ECHO ? m->out : m->whole;
 
 	return sb_slice(m->stream + from, m->heard - from);
+}
+
+/* ---- pieces ---- */
+
+/* No more can come to what waits for more: the service has ended, or there is no place. */
+static bool is_last(const struct session_model *m)
+{
+	return m->phase != MODEL_RUN || model_held(m).n >= SB_SESSION_HELD_MAX;
+}
+
+static bool is_framed(const struct session_model *m)
+{
+	return m->plan->ref != &ref_raw;
+}
+
+/* Where the unit of a source that holds the next byte ends. */
+static uint64_t source_unit(struct session_model *m)
+{
+	uint64_t join = m->plan->shape.join, size = join;
+
+	if (is_framed(m))
+		size = m->plan->period * (join ? join : 1);
+	m->unit = size ? m->out / size * size : 0;
+	return size ? m->unit + size : UINT64_MAX;
+}
+
+/* The same of an echo; 0: that is not known yet. */
+static uint64_t echo_unit(const struct session_model *m)
+{
+	uint64_t join = m->plan->shape.join, most = join ? join : 1, n = 0;
+
+	if (!is_framed(m))
+		return join ? m->unit + join : UINT64_MAX;
+	for (uint64_t at = m->unit + 1; at <= m->whole; at++) {
+		n += m->is_end[at - 1];
+		if (n == most)
+			return at;
+	}
+	return is_last(m) ? m->whole : 0;
+}
+
+/* Whether what is there is still short of the unit that is to leave in one. */
+static bool is_joining(const struct session_model *m)
+{
+	uint64_t end;
+
+	if (!m->plan->shape.join || m->plan->service != PLAN_ECHO || owed(m) == 0 || is_last(m))
+		return false;
+	end = echo_unit(m);
+	return end == 0 || end > m->whole;
+}
+
+/* How many of so many bytes go in one SEND: none of them lies behind a planned boundary. */
+static uint64_t piece(struct session_model *m, uint64_t left)
+{
+	uint64_t end, most = m->plan->limit - m->out;
+
+	most = left < most ? left : most;
+	most = plan_is_source(m->plan) && most > 65536 ? 65536 : most;
+	m->next = 0;
+	if (!m->plan->shape.is_any)
+		return most;
+	end = plan_is_source(m->plan) ? source_unit(m) : echo_unit(m);
+	for (uint64_t at = m->out + 1; at <= m->out + most; at++)
+		if (at == end || at == m->plan->limit || plan_model_cuts(m->plan, m->unit, at)) {
+			m->next = at;
+			m->is_unit_end = at == end;
+			return at - m->out;
+		}
+	return most;
+}
+
+static void open_gate(struct session_model *m, uint64_t now)
+{
+	uint64_t at = now + m->plan->shape.gap;
+
+	m->gate = MODEL_OPEN;
+	/* It has read: that is as good as a byte. */
+	model_excuse(m, now);
+	at = at > m->reply_from ? at : m->reply_from;
+	m->wait_until = at > now ? at : 0;
+	if (m->phase == MODEL_FINISH)
+		m->finished = now;
+}
+
+static void close_gate(struct session_model *m, uint64_t now)
+{
+	if (m->plan->shape.gate == SB_GATE_TIME) {
+		open_gate(m, now);
+		return;
+	}
+	m->gate = MODEL_CLOSING;
+	m->gate_until = now + m->plan->shape.gate_max;
 }
 
 /* ---- endings ---- */
@@ -102,6 +213,21 @@ static enum sb_reason reason_of(int err)
 					   : SB_WHY_TRUNCATED;
 }
 
+/* Whatever has not gone stays. */
+static void forget_replies(struct session_model *m)
+{
+	if (m->plan->service != PLAN_ECHO)
+		return;
+	m->dropped += m->heard - m->out;
+	m->heard = m->whole = m->out;
+}
+
+/* Our side has ended, and reading goes on as in a connection that is served. */
+static bool is_lingering(const struct session_model *m)
+{
+	return m->phase == MODEL_DRAIN && (m->plan->close == PLAN_HALF || m->plan->close == PLAN_STALL);
+}
+
 /* ---- bytes that come ---- */
 
 static void decode(struct session_model *m, uint64_t now)
@@ -120,6 +246,7 @@ static void decode(struct session_model *m, uint64_t now)
 			return;
 		/* Something to send, or the beginning of the next one: both begin now. */
 		m->whole += a.wire;
+		m->is_end[m->whole - 1] = 1;
 		m->frames++;
 		m->frame_from = m->send_from = now;
 	}
@@ -127,6 +254,8 @@ static void decode(struct session_model *m, uint64_t now)
 
 void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_last, uint64_t now)
 {
+	bool was_empty = owed(m) == 0;
+
 	if (m->phase == MODEL_CLOSED)
 		return;
 	m->is_reading = !is_last;
@@ -136,7 +265,7 @@ void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_la
 		m->pause_end = now + m->plan->stop_ns;
 	if (plan_is_source(m->plan) || m->phase != MODEL_RUN) {
 		m->dropped += n;
-		if (m->phase == MODEL_DRAIN && m->limit[SB_LIMIT_DRAIN_BYTES] > 0 &&
+		if (m->phase == MODEL_DRAIN && !is_lingering(m) && m->limit[SB_LIMIT_DRAIN_BYTES] > 0 &&
 		    m->in - m->fin_in > m->limit[SB_LIMIT_DRAIN_BYTES])
 			model_kill(m, SB_WHY_NONE, SB_CLOSE_RESET);
 		return;
@@ -145,9 +274,15 @@ void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_la
 		sb_found("session: has listened to %llu bytes, more than were sent", (unsigned long long)m->heard + n);
 	if (m->heard == m->whole)
 		m->frame_from = now;
+	/* Who has an answer to read and sends, is doing something. */
+	if (m->heard == m->whole && m->answered < m->answer)
+		m->send_from = now;
 	memcpy(m->stream + m->heard, p, n);
+	memset(m->is_end + m->heard, 0, n);
 	m->heard += n;
 	decode(m, now);
+	if (was_empty && owed(m) > 0)
+		reply_comes(m, now);
 }
 
 void model_eof(struct session_model *m, uint64_t now)
@@ -174,20 +309,53 @@ void model_recv_failed(struct session_model *m, int err)
 
 /* ---- bytes that go ---- */
 
+/* Up to a boundary: it is proved before anything else is sent. */
+static void reach(struct session_model *m, uint64_t now)
+{
+	if (m->is_unit_end)
+		m->unit = m->out;
+	m->pieces++;
+	close_gate(m, now);
+}
+
+/* Enough for the line, or for us. */
+static void check_enough(struct session_model *m, uint64_t now)
+{
+	uint64_t most = m->limit[SB_LIMIT_PIECES];
+	bool is_limit = m->out == m->plan->limit, is_most = most > 0 && m->pieces >= most;
+
+	if (is_limit)
+		model_finish(m, SB_WHY_LIMIT, now);
+	else if (is_most)
+		model_finish(m, SB_WHY_PIECES, now);
+	if (is_limit || is_most)
+		forget_replies(m);
+}
+
 void model_sent(struct session_model *m, uint64_t n, uint64_t now)
 {
+	bool is_answer = m->answered < m->answer;
+
 	m->is_sending = false;
 	if (n == 0 || m->phase == MODEL_CLOSED)
 		return;
 	m->last_byte = now;
-	m->out += n;
+	*(is_answer ? &m->answered : &m->out) += n;
 	if (n == m->asked) {
 		/* Nobody was listening meanwhile, so an unfinished message is not late. */
-		m->send_from = m->frame_from = now;
-		m->send_out = m->out;
+		m->send_from = m->frame_from = m->first_from = now;
+		m->send_out = m->out + m->answered;
+	}
+	if (is_answer) {
+		if (m->answered == m->answer && m->phase == MODEL_RUN)
+			close_gate(m, now);
+		return;
 	}
 	if (plan_is_source(m->plan) && m->phase == MODEL_RUN && source_left(m) == 0)
 		model_finish(m, m->out == plan_model_size(m->plan) ? SB_WHY_DONE : SB_WHY_BYTES, now);
+	if (m->out == m->next)
+		reach(m, now);
+	check_enough(m, now);
 }
 
 void model_send_failed(struct session_model *m, int err)
@@ -200,11 +368,18 @@ void model_send_failed(struct session_model *m, int err)
 
 static struct model_op next_send(struct session_model *m)
 {
-	struct model_op op = {.kind = SB_OP_SEND, .n = owed(m)};
+	struct model_op op = {.kind = SB_OP_SEND};
+	uint64_t flip = m->plan->flip;
 
-	if (plan_is_source(m->plan)) {
-		op.is_fill = true;
-		op.n = source_left(m) < 65536 ? source_left(m) : 65536;
+	if (m->answered < m->answer) {
+		op.n = m->answer - m->answered;
+	} else {
+		op.is_fill = plan_is_source(m->plan);
+		op.n = piece(m, op.is_fill ? source_left(m) : owed(m));
+		if (!op.is_fill && !m->is_flipped && flip >= m->out && flip - m->out < op.n) {
+			m->stream[flip] ^= 1;
+			m->is_flipped = true;
+		}
 	}
 	m->is_sending = true;
 	m->asked = op.n;
@@ -235,7 +410,10 @@ static struct model_op next_close(struct session_model *m, enum sb_close_how how
 
 struct model_op model_next(struct session_model *m)
 {
-	bool is_all_sent = !m->is_sending && owed(m) == 0;
+	bool has_answer = m->answered < m->answer, is_all_sent;
+	uint64_t left = owed(m) + source_left(m);
+
+	is_all_sent = !m->is_sending && owed(m) == 0 && !has_answer && !is_waiting(m);
 
 	if (m->phase == MODEL_CLOSED)
 		return (struct model_op){.kind = SB_OP_NONE};
@@ -243,17 +421,25 @@ struct model_op model_next(struct session_model *m)
 		return next_close(m, m->how);
 	if (m->phase == MODEL_DRAIN && m->is_eof)
 		return next_close(m, SB_CLOSE_PLAIN);
-	if (m->phase == MODEL_FINISH && is_all_sent && m->plan->close == PLAN_CLEAN && !m->is_eof) {
+	if (m->gate == MODEL_CLOSING) {
+		m->gate = MODEL_SHUT;
+		/* An answer has one where nothing is cut as well. */
+		return (struct model_op){.kind = SB_OP_GATE,
+					 .tier = m->plan->shape.is_any ? m->plan->shape.gate : SB_GATE_BEST};
+	}
+	if (m->phase == MODEL_FINISH && is_all_sent &&
+	    (m->is_eof || m->plan->close == PLAN_RST || m->plan->close == PLAN_ABRUPT))
+		return next_close(m, m->plan->close == PLAN_RST ? SB_CLOSE_RESET : SB_CLOSE_PLAIN);
+	if (m->phase == MODEL_FINISH && is_all_sent) {
 		m->phase = MODEL_DRAIN;
 		m->fin_in = m->in;
-		return (struct model_op){.kind = SB_OP_SHUT};
+		if (m->plan->close != PLAN_STALL)
+			return (struct model_op){.kind = SB_OP_SHUT};
 	}
-	if (m->phase == MODEL_FINISH && is_all_sent)
-		return next_close(m, m->plan->close == PLAN_RST ? SB_CLOSE_RESET : SB_CLOSE_PLAIN);
-	if (!m->is_sending && (owed(m) > 0 || source_left(m) > 0))
+	if (!m->is_sending && !is_waiting(m) && (has_answer || (left > 0 && !is_joining(m))))
 		return next_send(m);
 	if (!m->is_reading && !m->is_eof &&
-	    (m->phase == MODEL_DRAIN || (m->phase == MODEL_RUN && owed(m) == 0 && !is_paused(m))))
+	    (m->phase == MODEL_DRAIN || (m->phase == MODEL_RUN && (owed(m) == 0 || is_joining(m)) && !is_paused(m))))
 		return next_recv(m);
 	return (struct model_op){.kind = SB_OP_NONE};
 }
@@ -283,30 +469,48 @@ static uint64_t slow_after(const struct session_model *m, uint64_t n)
 	return at > 10 * SECOND ? at : 10 * SECOND;
 }
 
+/* The next piece may leave, or the gate has been closed for too long. */
+static void due_of_pace(const struct session_model *m, struct due *due)
+{
+	if (m->gate != MODEL_OPEN)
+		due_by(due, m->gate_until, 0, SB_WHY_GATE);
+	else
+		due_by(due, m->wait_until, 0, SB_WHY_NONE);
+}
+
 static struct due due_of(const struct session_model *m)
 {
 	struct due due = {SB_NEVER, SB_WHY_NONE};
+	uint64_t last = m->last_byte > m->finished ? m->last_byte : m->finished;
 
 	if (m->phase == MODEL_CLOSED)
 		return due;
 	if (m->phase != MODEL_RUN) {
-		if (m->reason != SB_WHY_STOP)
-			due_by(&due, m->limit[SB_LIMIT_DRAIN], m->finished, SB_WHY_STALLED);
 		if (m->stopped != SB_NEVER)
 			due_by(&due, m->limit[SB_LIMIT_STOP], m->stopped, SB_WHY_STALLED);
+		if (is_lingering(m)) {
+			due_by(&due, m->limit[SB_LIMIT_LIFE], m->opened, SB_WHY_STALLED);
+			due_by(&due, m->limit[SB_LIMIT_IDLE], last, SB_WHY_STALLED);
+			return due;
+		}
+		due_of_pace(m, &due);
+		/* While it is we who wait, the peer is not late. */
+		if (m->reason != SB_WHY_STOP && !(m->gate == MODEL_OPEN && m->wait_until))
+			due_by(&due, m->limit[SB_LIMIT_DRAIN], m->finished, SB_WHY_STALLED);
 		if (m->phase == MODEL_DRAIN)
-			due_by(&due, m->limit[SB_LIMIT_DRAIN_IDLE],
-			       m->last_byte > m->finished ? m->last_byte : m->finished, SB_WHY_STALLED);
+			due_by(&due, m->limit[SB_LIMIT_DRAIN_IDLE], last, SB_WHY_STALLED);
 		return due;
 	}
 	due_by(&due, m->limit[SB_LIMIT_LIFE], m->opened, SB_WHY_LIFE);
-	if (is_paused(m)) {
+	due_by(&due, m->plan->maxlife, m->opened, SB_WHY_MAXLIFE);
+	due_of_pace(m, &due);
+	if (is_paused(m))
 		due_by(&due, m->pause_end, 0, SB_WHY_NONE);
+	if (is_waiting(m) || is_paused(m))
 		return due;
-	}
 	due_by(&due, m->limit[SB_LIMIT_IDLE], m->last_byte, m->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
 	if (m->is_sending) {
-		due_by(&due, slow_after(m, m->out - m->send_out), m->send_from, SB_WHY_SLOW_READER);
+		due_by(&due, slow_after(m, m->out + m->answered - m->send_out), m->send_from, SB_WHY_SLOW_READER);
 	} else if (m->in == 0 && !plan_is_source(m->plan)) {
 		due_by(&due, m->limit[SB_LIMIT_FIRST_BYTE], m->first_from, SB_WHY_FIRST_BYTE);
 	} else if (m->heard > m->whole) {
@@ -327,18 +531,41 @@ void model_excuse(struct session_model *m, uint64_t now)
 		m->last_byte = m->first_from = m->frame_from = m->send_from = now;
 }
 
+void model_gate_done(struct session_model *m, int res, uint64_t now)
+{
+	if (m->phase == MODEL_CLOSED)
+		return;
+	if (res >= 0) {
+		open_gate(m, now);
+		return;
+	}
+	m->err = res;
+	model_kill(m, SB_WHY_GATE, SB_CLOSE_RESET);
+}
+
+static void go_on(struct session_model *m, uint64_t now)
+{
+	if (m->phase == MODEL_RUN && is_paused(m) && m->pause_end <= now)
+		m->pause_end = 0;
+	if (m->gate == MODEL_OPEN && m->wait_until && m->wait_until <= now) {
+		m->wait_until = 0;
+		if (m->phase == MODEL_FINISH)
+			m->finished = now;
+	}
+	model_excuse(m, now);
+}
+
 void model_tick(struct session_model *m, uint64_t now)
 {
 	struct due due = due_of(m);
 
 	if (due.at > now)
 		return;
-	if (m->phase != MODEL_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER) {
+	if (due.why == SB_WHY_NONE)
+		go_on(m, now);
+	else if (m->phase != MODEL_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER ||
+		 due.why == SB_WHY_GATE)
 		model_kill(m, due.why, SB_CLOSE_RESET);
-	} else if (due.why == SB_WHY_NONE) {
-		m->pause_end = 0;
-		model_excuse(m, now);
-	} else {
+	else
 		model_finish(m, due.why, now);
-	}
 }

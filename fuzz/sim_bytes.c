@@ -207,6 +207,8 @@ long sb_sys_send(struct sb_sys *k, int fd, const struct sb_slice *iov, int iov_n
 		sb_found("kernel: send on descriptor %d after its shutdown", fd);
 	if (c->is_full && !c->is_rst)
 		sb_found("kernel: send on descriptor %d, which was full and has not said otherwise", fd);
+	if (k->on_send)
+		k->on_send(k, c);
 	r = send_fault(k, c, SIM_SITE);
 	if (r == 0)
 		r = send_now(k, c, iov, iov_n, want);

@@ -123,10 +123,12 @@ void sim_calm(struct sb_sys *k)
 	k->fds_max = SIM_FDS;
 	k->is_log_full = false;
 	k->log_max = 0;
+	k->is_foreign = false;
 	for (uint32_t i = 0; i < k->conns; i++) {
 		struct sim_conn *c = &k->conn[i];
 
 		c->eintr_in = c->again_in = c->eintr_out = c->again_out = c->short_out = 0;
 		c->fail_in = c->fail_out = c->fail_shut = 0;
+		c->is_reader_slow = c->is_net_slow = false;
 	}
 }

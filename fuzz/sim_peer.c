@@ -105,6 +105,10 @@ void sim_leave(struct sb_sys *k, struct sim_conn *c)
 void sim_drain(struct sb_sys *k, struct sim_conn *c, uint64_t n)
 {
 	c->window = n > UINT64_MAX / 2 ? UINT64_MAX / 2 : c->window + n;
+	if (n > 0 && c->read_n < c->come_n) {
+		c->read_n = n < c->come_n - c->read_n ? c->read_n + n : c->come_n;
+		c->read_at = k->now;
+	}
 	if (!c->wants_room || n == 0)
 		return;
 	c->wants_room = false;

@@ -95,6 +95,7 @@ static void arrive(struct sb_sys *k)
 
 		if (c->fd < 0)
 			continue;
+		sim_read(k, c);
 		is_new = arrive_bytes(c);
 		if (!is_new && !c->is_late_in && !c->is_late_out)
 			continue;

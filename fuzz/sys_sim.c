@@ -255,10 +255,12 @@ int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
 int sb_sys_sockname(struct sb_sys *k, int fd, struct sb_addr *addr)
 {
 	const struct sim_fd *f = sim_get(k, fd, "getsockname");
-	int r = sim_fault(k, SIM_CALL_SOCKNAME, SIM_SITE);
+	int r = sim_fault(k, f->type == SIM_STREAM ? SIM_CALL_OWN_NAME : SIM_CALL_SOCKNAME, SIM_SITE);
 
 	if (r == 0)
 		*addr = f->addr;
+	else if (f->type == SIM_STREAM && k->on_ask)
+		k->on_ask(k, &k->conn[f->conn - 1], SIM_CALL_OWN_NAME, r);
 	return r;
 }
 
@@ -353,8 +355,15 @@ int sb_sys_queued_in(struct sb_sys *k, int fd)
 
 int sb_sys_queued_out(struct sb_sys *k, int fd)
 {
-	sim_stream(k, fd, "ioctl");
-	return 0;
+	struct sim_conn *c = sim_stream(k, fd, "ioctl");
+	int r = sim_fault(k, SIM_CALL_QUEUED_OUT, SIM_SITE);
+	uint64_t done = c->addr.family == SB_UNIX ? c->read_n : c->come_n;
+
+	if (r == 0 && !c->is_rst && !c->is_gone)
+		r = (int)(c->out_n - done);
+	if (k->on_ask)
+		k->on_ask(k, c, SIM_CALL_QUEUED_OUT, r < 0 ? r : r == 0);
+	return r;
 }
 
 /* ---- the rest ---- */
@@ -373,12 +382,24 @@ int sb_sys_random(struct sb_sys *k, void *p, size_t n)
 	return r < 0 ? r : (int)n;
 }
 
+static long write_receipt(struct sb_sys *k, const void *p, size_t n)
+{
+	if (k->log_max && n > k->log_max)
+		n = k->log_max;
+	if (k->on_receipt)
+		k->on_receipt(k, sb_slice(p, n));
+	return (long)n;
+}
+
 /* Peers' bytes must not break a line: every line is printable, and ends. */
 long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 {
 	const uint8_t *s = p;
-	int r = sim_fault(k, SIM_CALL_LOG, SIM_SITE);
+	int r;
 
+	if (fd == SIM_RECEIPTS_FD && n > 0)
+		return write_receipt(k, p, n);
+	r = sim_fault(k, SIM_CALL_LOG, SIM_SITE);
 	if (fd != SIM_LOG_FD || n == 0)
 		sb_found("kernel: %zu bytes of log for descriptor %d", n, fd);
 	if (k->is_log_full || (r < 0 && r != -EAGAIN && r != -EINTR))

@@ -40,6 +40,7 @@ enum {
 	SIM_IDLE_WAITS = 64,      /* waits in a row in which nothing is done: a busy loop */
 	SIM_CALLS_SEEN = 4096,    /* fallible calls of a run that are noted */
 	SIM_LOG_FD = 2,
+	SIM_RECEIPTS_FD = 3,
 	SIM_FILES = 16,
 	SIM_PATH_MAX = 112,
 };
@@ -95,14 +96,18 @@ struct sim_conn {
 	uint32_t sent_n, in_n; /* what the peer has sent, and what the server has read of it; between them … */
 	uint32_t here_n;       /* … what has arrived: one segment at a time, the next when that is read */
 	uint64_t out_n;
-	struct sb_addr addr;                   /* the peer's */
-	int listener_fd, fd;                   /* fd: -1 until accepted and after close */
+	uint64_t come_n, read_n;   /* of it: what has come to the peer's kernel, and what the peer has read */
+	uint64_t come_at, read_at; /* when the last of that */
+	struct sb_addr addr;       /* the peer's */
+	int listener_fd, fd;       /* fd: -1 until accepted and after close */
 	bool is_dgram, is_accepted, is_closed; /* closed by the server */
 	bool is_fin, is_fin_apart, is_fin_here,
 		is_fin_seen;           /* the peer's: sent, as a segment of its own, arrived, read */
 	bool is_gone, is_rst, is_shut; /* the peer has closed both ways; has reset; the server's FIN is out */
 	bool is_lost;                  /* reset by a made-up failure, which the peer does not know of */
 	bool is_joined;                /* segments arrive together */
+	bool is_reader_slow;           /* the peer reads what it is told to, not all that comes */
+	bool is_net_slow;              /* nothing comes to the peer's kernel */
 	bool wants_room, is_late_in, is_late_out, is_linger0;
 	int err;                    /* what the kernel will say next */
 	uint64_t window;            /* bytes that a send still takes */
@@ -161,6 +166,7 @@ struct sb_sys {
 	uint32_t files_n;
 	bool is_file_stuck; /* it could not be removed */
 	bool is_file_told;  /* a bind was made to say that there is one */
+	bool is_foreign;    /* peers are in another network namespace: nobody tells of their sockets */
 	bool is_log_full, is_log_broken;
 	bool is_log_late;  /* the last write of the log failed: what it had waits */
 	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
@@ -176,6 +182,7 @@ struct sb_sys {
 	bool is_taken_back; /* nobody may touch it */
 	/* What a target wants to know. Each may be NULL. */
 	void (*on_recv)(struct sb_sys *k, struct sim_conn *c, size_t n);
+	void (*on_send)(struct sb_sys *k, struct sim_conn *c);
 	/* After accept (what it came to on this listener), recv, send and shutdown (of n bytes: r). */
 	void (*on_accept)(struct sb_sys *k, int listener_fd, struct sim_conn *c, int r);
 	void (*on_done)(struct sb_sys *k, struct sim_conn *c, enum sim_call call, size_t n, long r);
@@ -188,6 +195,11 @@ struct sb_sys {
 	void (*on_reply)(struct sb_sys *k, const struct sim_dgram *request, const struct sb_addr *to,
 			 struct sb_slice bytes, int r);
 	void (*on_log)(struct sb_sys *k, struct sb_slice some);
+	void (*on_receipt)(struct sb_sys *k, struct sb_slice some);
+	/* Somebody wants to know whether the peer has read (PEERS), or its kernel has everything (QUEUED_OUT; of a unix
+	 * socket, whether the peer has read): 1 it has, 0 it has not, or -errno; so also when where
+	 * our end is cannot be had (OWN_NAME). Of DIAG_OPEN, c is NULL. */
+	void (*on_ask)(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int r);
 	void *user;
 };
 
@@ -207,6 +219,8 @@ void sim_rst(struct sb_sys *k, struct sim_conn *c);
 /* The peer closes: it reads nothing any more. */
 void sim_leave(struct sb_sys *k, struct sim_conn *c);
 void sim_drain(struct sb_sys *k, struct sim_conn *c, uint64_t n);
+/* Time for the peer: what was sent comes, and is read, if nothing is in the way. */
+void sim_read(struct sb_sys *k, struct sim_conn *c);
 /* Whether bytes of the peer's can still get there. */
 bool sim_can_send(const struct sim_conn *c);
 /* The last datagram under way is late, doubled, lost. */

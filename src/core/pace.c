@@ -121,17 +121,20 @@ uint32_t sb_pace_piece(struct sb_session *s, uint64_t left)
 	struct sb_pace *pace = s->pace;
 	uint64_t at = sb_pace_at(s), end;
 
+	/* While it waits as well: whether the unit is whole says whether more is to be read. */
+	if (pace->said.n == 0 && left > 0)
+		place_unit(s);
 	if (sb_pace_is_waiting(s))
 		return 0;
 	if (pace->said.n > 0 || left == 0)
 		return (uint32_t)pace->said.n;
-	place_unit(s);
 	if (!is_ready(s))
 		return 0;
 	pace->next = lesser(pace->end, sb_cuts_next(&s->plan->cuts, pace->unit, at));
 	pace->next = lesser(pace->next, s->plan->limit);
 	end = lesser(pace->next, at + left);
-	return (uint32_t)lesser(end - at, SB_FRAME_MAX);
+	/* What is made to be sent is made in a buffer; what is held leaves as it is, be it the largest frame. */
+	return (uint32_t)(s->plan->service->ops->is_source ? lesser(end - at, SB_FRAME_MAX) : end - at);
 }
 
 void sb_pace_came(struct sb_session *s, uint64_t now)
@@ -148,6 +151,8 @@ void sb_pace_opened(struct sb_session *s, uint64_t now)
 	struct sb_pace *pace = s->pace;
 	uint64_t until = now + s->plan->cuts.gap;
 
+	/* It was the peer that was waited for, and it has read. */
+	sb_session_excuse(s, now);
 	pace->gate = SB_PACE_OPEN;
 	until = until > pace->not_before ? until : pace->not_before;
 	pace->until = until > now ? until : 0;
@@ -219,8 +224,12 @@ int sb_pace_say_gate(struct sb_session *s, struct sb_op *op)
 	return 1;
 }
 
-void sb_pace_flip(const struct sb_session *s, uint8_t *p, uint64_t offset, uint64_t n)
+bool sb_pace_flip(const struct sb_session *s, uint8_t *p, uint64_t n)
 {
-	if (s->plan->flip >= offset && s->plan->flip - offset < n)
-		p[s->plan->flip - offset] ^= 1;
+	uint64_t at = sb_pace_at(s);
+
+	if (s->plan->flip < at || s->plan->flip - at >= n)
+		return false;
+	p[s->plan->flip - at] ^= 1;
+	return true;
 }

@@ -32,6 +32,7 @@ struct sb_pace {
 	struct sb_scan scan;  /* finds the frames of the unit once more */
 	uint32_t joined;      /* frames of the unit */
 	uint8_t gate;         /* enum sb_pace_gate */
+	bool is_flipped;      /* the byte of flip= is, in the window, or has gone */
 };
 
 /* It is the session's that s->pace is lent to. now: the time of its opening. */
@@ -60,8 +61,8 @@ bool sb_pace_is_speaking(const struct sb_session *s);
 /* Fills in the GATE that is due. An answer is gated also where nothing is cut. Returns 1. */
 int sb_pace_say_gate(struct sb_session *s, struct sb_op *op);
 
-/* The line may ask for one bit to be wrong: p[0..n) is what the service sends from this offset on. */
-void sb_pace_flip(const struct sb_session *s, uint8_t *p, uint64_t offset, uint64_t n);
+/* The line may ask for one bit to be wrong: p[0..n) is what the service sends now. True when it is among that. */
+bool sb_pace_flip(const struct sb_session *s, uint8_t *p, uint64_t n);
 
 /* The gate has opened. */
 void sb_pace_opened(struct sb_session *s, uint64_t now);

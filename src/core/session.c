@@ -139,8 +139,6 @@ static void route(struct sb_session *s, uint32_t wire)
 	struct sb_leg *leg = &s->leg;
 
 	if (service(s)->route == SB_ROUTE_BACK) {
-		if (s->plan->is_paced)
-			sb_pace_flip(s, leg->p + leg->whole, sb_pace_at(s) + leg->whole, wire);
 		leg->whole += wire;
 		return;
 	}
@@ -383,12 +381,16 @@ static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
 	struct sb_leg *leg = &s->leg;
 
 	*op = (struct sb_op){.kind = SB_OP_SEND, .want_max = n};
-	if (sb_pace_is_speaking(s))
+	if (sb_pace_is_speaking(s)) {
 		op->iov[0] = s->pace->said;
-	else if (service(s)->is_source)
+	} else if (service(s)->is_source) {
 		op->flags = SB_OP_FILL;
-	else
+	} else {
+		/* Once, and not before it goes: the frame that it is in has been found again by then (pace.c). */
+		if (s->pace && !s->pace->is_flipped)
+			s->pace->is_flipped = sb_pace_flip(s, leg->p, n);
 		op->iov[0] = sb_slice(leg->p, n);
+	}
 	op->iov_n = op->flags & SB_OP_FILL ? 0 : 1;
 	leg->sending = n;
 	leg->is_sending = true;
@@ -464,7 +466,7 @@ void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
 	assert(n <= s->leg.sending);
 	sb_source_fill(&s->plan->source, sb_pace_at(s), out, n);
 	if (s->plan->is_paced)
-		sb_pace_flip(s, out, sb_pace_at(s), n);
+		sb_pace_flip(s, out, n);
 }
 
 void sb_session_moved(struct sb_session *s, uint8_t *p)

@@ -75,7 +75,7 @@ struct sb_session {
 	};
 	uint32_t frames;             /* complete frames received; stops at UINT32_MAX */
 	uint32_t dropped;            /* bytes received and not answered, likewise */
-	int32_t err;                 /* the -errno behind the reasons reset and io-error */
+	int32_t err;                 /* the -errno behind the reasons reset and io-error, or why a gate cannot be had */
 	uint8_t state, reason, door; /* enum sb_state, sb_reason, sb_door */
 	uint8_t how : 1;             /* enum sb_close_how of the CLOSE */
 	bool is_closing : 1;         /* CLOSE is to be said next */

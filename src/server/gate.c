@@ -71,6 +71,12 @@ static void ask_later(struct sb_server *srv, struct sb_show *show)
 
 /* ---- asking ---- */
 
+/* There may be an answer the next time. */
+static bool is_passing(int err)
+{
+	return err == -EINTR || err == -ENOBUFS || err == -ENOMEM;
+}
+
 static void ask_own(struct sb_server *srv, struct sb_show *show)
 {
 	int queued = show->tier == SB_GATE_TIME ? 0 : sb_sys_queued_out(srv->sys, sb_conn_at(srv, show->slot)->fd);
@@ -130,7 +136,7 @@ static int ask_peers(struct sb_server *srv, struct sb_show *const *shows, size_t
 		r = sb_sys_peer_queues(srv->sys, srv->gate.fd, q, n);
 	for (size_t i = 0; i < n; i++) {
 		if (r < 0)
-			q[i].err = r == -EINTR || r == -ENOBUFS || r == -ENOMEM ? -EAGAIN : r;
+			q[i].err = is_passing(r) ? -EAGAIN : r;
 		if (shows[i]->place)
 			heed(srv, shows[i], &q[i]);
 	}
@@ -153,7 +159,9 @@ static bool ask_some(struct sb_server *srv)
 		if (show->ask_at > srv->now)
 			continue;
 		r = show->tier == SB_GATE_READ && is_stream_of_ip(c) ? find_local(srv, show) : 0;
-		if (r < 0)
+		if (r < 0 && is_passing(r))
+			ask_later(srv, show);
+		else if (r < 0)
 			give_way(srv, show, r, "the kernel does not name our end");
 		else if (show->tier != SB_GATE_READ || !is_stream_of_ip(c))
 			ask_own(srv, show);

@@ -442,7 +442,8 @@ static int await_ns(int ep, struct epoll_event *events, int max, int64_t wait_ns
 
 	memset(events, 0, (size_t)max * sizeof(*events));
 	n = epoll_pwait2(ep, events, max, &t, NULL);
-	return n < 0 && errno == ENOSYS ? await_ms(ep, events, max, wait_ns) : n;
+	/* A sandbox may refuse what it has not heard of. */
+	return n < 0 && (errno == ENOSYS || errno == EPERM) ? await_ms(ep, events, max, wait_ns) : n;
 }
 
 int sb_sys_epoll_wait(struct sb_sys *sys, int ep, struct sb_epoll_event *out, int max, int64_t wait_ns)

@@ -199,6 +199,27 @@ static void join_sends_messages_together(void **state)
 	drive_end(&d);
 }
 
+static void join_reads_no_further_behind_a_closed_gate(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, "ECHO frame=line join=2", false);
+	drive_open(&d);
+	d.holds_gate = true;
+	drive_text(&d, "a\nb\n");
+	drive_text(&d, "c\n");
+	drive_text(&d, "d\n");
+	assert_int_equal(d.s.leg.in, 8);
+	drive_text(&d, "e\n");
+	assert_int_equal(d.s.leg.in, 8);
+	d.holds_gate = false;
+	drive_pump(&d);
+	drive_fin(&d);
+	drive_expect_out(&d, sb_slice_cstr("a\nb\nc\nd\ne\n"));
+	drive_end(&d);
+}
+
 /* More frames than the window holds: they leave when nothing more fits. */
 static void join_never_deadlocks(void **state)
 {
@@ -323,6 +344,22 @@ static void flip_flips_one_bit(void **state)
 	drive_end(&d);
 }
 
+/* A frame is found as it came, though one of its bytes leaves as another. */
+static void a_flipped_delimiter_ends_its_frame(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, "ECHO frame=line frag=1 flip=1", false);
+	drive_open(&d);
+	d.is_fin = true;
+	d.take = 1;
+	drive_text(&d, "a\nb\n");
+	drive_expect_out(&d, sb_slice_cstr("a\vb\n"));
+	assert_int_equal(d.gates, 4);
+	drive_end(&d);
+}
+
 static void maxlife_ends_it(void **state)
 {
 	struct drive d;
@@ -352,6 +389,27 @@ static void pauses_of_ours_are_nobody_elses_fault(void **state)
 	drive_expect_out(&d, sb_slice_cstr("0123456789abcdefghij"));
 	assert_int_equal(d.closed, 1);
 	assert_string_equal(sb_reasons[d.s.reason].name, "eof");
+	drive_end(&d);
+}
+
+/* That the peer has read is a sign of life. */
+static void a_gate_that_opens_late_begins_the_idle_time(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	drive_init(&d, "ECHO frag=3", false);
+	d.limits.v[SB_LIMIT_IDLE] = 5 * SB_S;
+	drive_open(&d);
+	d.holds_gate = true;
+	drive_text(&d, "abc");
+	drive_to(&d, d.now + 8 * SB_S);
+	drive_gate(&d, SB_GATE_READ);
+	drive_to(&d, d.now + 4 * SB_S);
+	assert_int_equal(d.s.state, SB_STATE_RUN);
+	drive_to(&d, d.now + SB_S);
+	assert_string_equal(sb_reasons[d.s.reason].name, "idle-timeout");
+	drive_fin(&d);
 	drive_end(&d);
 }
 
@@ -398,13 +456,16 @@ int main(void)
 		cmocka_unit_test(gate_time_is_a_gap),
 		cmocka_unit_test(delay_passes_before_each_reply),
 		cmocka_unit_test(join_sends_messages_together),
+		cmocka_unit_test(join_reads_no_further_behind_a_closed_gate),
 		cmocka_unit_test(join_never_deadlocks),
 		cmocka_unit_test(sources_are_cut_by_offset),
 		cmocka_unit_test(limit_ends_it_and_close_says_how),
 		cmocka_unit_test(half_and_stall_read_on),
 		cmocka_unit_test(flip_flips_one_bit),
+		cmocka_unit_test(a_flipped_delimiter_ends_its_frame),
 		cmocka_unit_test(maxlife_ends_it),
 		cmocka_unit_test(pauses_of_ours_are_nobody_elses_fault),
+		cmocka_unit_test(a_gate_that_opens_late_begins_the_idle_time),
 		cmocka_unit_test(strict_counts_pieces),
 		cmocka_unit_test(an_answer_goes_first_and_is_no_part_of_the_stream),
 	};

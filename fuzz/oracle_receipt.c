@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of a run of the whole server: receipts. Each is one line, of a connection that is over; what it says is
+ * what the kernel saw. */
+#include "found.h"
+#include "oracle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct reading {
+	const struct run *r;
+	const char *line, *at;
+};
+
+__attribute__((noreturn)) static void differs(const struct reading *in, const char *what)
+{
+	sb_found("%s: receipt: %s, and it goes on: %.60s", in->r->backend, what, in->at);
+}
+
+/* ---- reading ---- */
+
+static bool has(struct reading *in, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (strncmp(in->at, text, n) != 0)
+		return false;
+	in->at += n;
+	return true;
+}
+
+static void must_have(struct reading *in, const char *text)
+{
+	if (!has(in, text))
+		differs(in, text);
+}
+
+static uint64_t number(struct reading *in)
+{
+	char *end;
+	uint64_t v = strtoull(in->at, &end, 10);
+
+	if (end == in->at || *in->at < '0' || *in->at > '9')
+		differs(in, "there must be a number");
+	in->at = end;
+	return v;
+}
+
+static void must_be(struct reading *in, const char *text, uint64_t v)
+{
+	uint64_t is;
+
+	must_have(in, text);
+	is = number(in);
+	if (is != v)
+		sb_found("%s: receipt: %s%llu, not %llu", in->r->backend, text, (unsigned long long)is,
+			 (unsigned long long)v);
+}
+
+/* Up to the quote that ends it. Nothing that is in ours needs an escape. */
+static size_t word(struct reading *in)
+{
+	size_t n = strcspn(in->at, "\"");
+
+	in->at += n;
+	must_have(in, "\"");
+	return n;
+}
+
+/* ---- what it says ---- */
+
+static uint32_t whose(struct reading *in)
+{
+	uint64_t id;
+	size_t n;
+
+	must_have(in, "{\"v\":1,\"id\":\"c");
+	id = number(in);
+	must_have(in, ".");
+	n = strspn(in->at, "0123456789abcdef");
+	if (n != 16)
+		differs(in, "a token has 16 digits");
+	in->at += n;
+	must_have(in, "\"");
+	for (uint32_t i = 0; i < in->r->k->conns; i++) {
+		const struct sim_conn *c = &in->r->k->conn[i];
+
+		if (!c->is_dgram && in->r->peer[i].is_served && in->r->peer[i].id == id && cut_is_shaped(in->r, c) &&
+		    c->is_closed)
+			return i;
+	}
+	sb_found("%s: receipt: of connection %llu, which is none that ended and has one", in->r->backend,
+		 (unsigned long long)id);
+}
+
+static void read_head(struct reading *in, uint32_t i)
+{
+	const struct sim_conn *c = &in->r->k->conn[i];
+	const struct peer *p = &in->r->peer[i];
+	const struct cut *cut = &in->r->cut[i];
+	char room[MODEL_ADDR_MAX];
+
+	must_have(in, ",\"peer\":\"");
+	must_have(in, model_addr(room, &c->addr));
+	must_have(in, "\",\"line\":\"");
+	must_have(in, in->r->model[p->listener].line);
+	must_be(in, "\",\"in\":", c->in_n);
+	must_be(in, ",\"out\":", c->out_n);
+	must_be(in, ",\"frames\":", p->frames);
+	must_be(in, ",\"dropped\":", p->dropped);
+	must_be(in, ",\"recvs\":", cut->recvs);
+	must_be(in, ",\"sends\":", cut->sends);
+}
+
+/* Which proofs there can be. A gate opens unproven ("none") when its peer has closed and cannot read any more. */
+static void read_cuts(struct reading *in, uint32_t i)
+{
+	const struct cut *cut = &in->r->cut[i];
+	enum sb_gate_tier gate = in->r->model[in->r->peer[i].listener].plan.shape.gate;
+	uint64_t read, ack, by_time, none;
+
+	must_be(in, ",\"cuts\":{\"all\":", cut->pieces);
+	must_have(in, ",\"read\":");
+	read = number(in);
+	must_have(in, ",\"ack\":");
+	ack = number(in);
+	must_have(in, ",\"time\":");
+	by_time = number(in);
+	must_have(in, ",\"none\":");
+	none = number(in);
+	must_have(in, "}");
+	if (read + ack + by_time + none != cut->pieces || none > cut->unproven + 1)
+		sb_found("%s: receipt: %llu and %llu and %llu and %llu cuts are not %llu", in->r->backend,
+			 (unsigned long long)read, (unsigned long long)ack, (unsigned long long)by_time,
+			 (unsigned long long)none, (unsigned long long)cut->pieces);
+	if ((gate == SB_GATE_READ && ack + by_time) || (gate == SB_GATE_ACK && read) ||
+	    (gate == SB_GATE_TIME && read + ack) ||
+	    (gate == SB_GATE_BEST && ack && !cut->has_given_way && !cut->is_vague))
+		differs(in, "cuts have another proof than their gate");
+	if (!cut->is_vague && none != cut->unproven + (cut->is_gated || cut->refused))
+		differs(in, "the last gate was open");
+}
+
+static void read_end(struct reading *in, uint32_t i, uint64_t *life)
+{
+	const struct peer *p = &in->r->peer[i];
+	const struct cut *cut = &in->r->cut[i];
+	bool has_why = has(in, ",\"gate_why\":\"");
+
+	if (has_why && word(in) == 0)
+		differs(in, "why the gate is not the best is not said");
+	if (has_why != cut->has_given_way && !cut->is_vague)
+		differs(in, has_why ? "the gate was the best" : "the gate was not the best");
+	if (has(in, ",\"reader_uid\":") != (cut->is_seen && number(in) == 1000))
+		differs(in, "the reader is another");
+	must_have(in, ",\"reason\":\"");
+	must_have(in, sb_reasons[p->reason].name);
+	must_have(in, p->how == SB_CLOSE_RESET ? "\",\"how\":\"rst\"" : "\",\"how\":\"close\"");
+	if (has(in, ",\"errno\":\"") && (*in->at != 'E' || word(in) == 0))
+		differs(in, "that is no errno");
+	must_have(in, ",\"life_us\":");
+	*life = number(in);
+}
+
+static void read_event(struct reading *in, uint32_t i, uint64_t *sent, uint64_t *received, uint64_t *cuts)
+{
+	const struct cut *cut = &in->r->cut[i];
+	bool is_cut, must;
+
+	if (has(in, ",\"recv\":")) {
+		*received += number(in);
+	} else if (has(in, ",\"send\":")) {
+		*sent += number(in);
+		must = *cuts < cut->pieces && *cuts < CUT_OFFSETS && cut->at[*cuts] == *sent;
+		is_cut = has(in, ",\"cut\":\"");
+		if (is_cut && word(in) == 0)
+			differs(in, "a cut has a proof");
+		if (is_cut != must)
+			sb_found("%s: receipt: a cut at %llu is %ssaid, and there is %s", in->r->backend,
+				 (unsigned long long)*sent, is_cut ? "" : "not ", must ? "one" : "none");
+		*cuts += is_cut;
+		if (has(in, ",\"waited_us\":"))
+			number(in);
+	} else {
+		must_have(in, ",\"shut\":true");
+	}
+}
+
+static void read_events(struct reading *in, uint32_t i, uint64_t life)
+{
+	const struct sim_conn *c = &in->r->k->conn[i];
+	uint64_t sent = 0, received = 0, cuts = 0, last = 0, us, n = 0;
+
+	must_have(in, ",\"events\":[");
+	while (!has(in, "]")) {
+		must_have(in, n++ ? ",{\"us\":" : "{\"us\":");
+		us = number(in);
+		if (us < last || us > life)
+			differs(in, "an event is not in its time");
+		last = us;
+		read_event(in, i, &sent, &received, &cuts);
+		must_have(in, "}");
+	}
+	must_have(in, ",\"truncated\":");
+	if (number(in) == 0 ? sent != c->out_n || received != c->in_n : n != SB_RECEIPT_EVENTS)
+		differs(in, "its events are not all");
+	must_have(in, "}\n");
+	if (*in->at)
+		differs(in, "that is its end");
+}
+
+static void read_receipt(struct run *r)
+{
+	struct reading in = {.r = r, .line = r->receipt, .at = r->receipt};
+	uint64_t life;
+	uint32_t i;
+
+	r->receipt[r->receipt_n] = '\0';
+	i = whose(&in);
+	if (r->cut[i].receipts++)
+		sb_found("%s: receipt: a second one of connection %u", r->backend, i);
+	read_head(&in, i);
+	read_cuts(&in, i);
+	read_end(&in, i, &life);
+	read_events(&in, i, life);
+}
+
+void receipt_on_write(struct sb_sys *k, struct sb_slice some)
+{
+	struct run *r = k->user;
+
+	for (size_t i = 0; i < some.n; i++) {
+		if (r->receipt_n + 1 >= sizeof(r->receipt))
+			sb_found("%s: receipt: a line without an end", r->backend);
+		r->receipt[r->receipt_n++] = (char)some.p[i];
+		if (some.p[i] != '\n')
+			continue;
+		read_receipt(r);
+		r->receipt_n = 0;
+	}
+}
+
+void receipt_over(const struct run *r)
+{
+	if (r->receipt_n)
+		sb_found("%s: receipt: a line without an end", r->backend);
+	for (uint32_t i = 0; i < r->k->conns; i++) {
+		const struct sim_conn *c = &r->k->conn[i];
+
+		if (c->is_dgram || !r->peer[i].is_served || !cut_is_shaped(r, c) || r->cut[i].receipts)
+			continue;
+		if (r->has_receipts && r->srv->receipt_log.lost == 0)
+			sb_found("%s: connection %u: has no receipt", r->backend, i);
+	}
+}
