@@ -47,8 +47,8 @@ void sb_keys_help(struct sb_text *t)
 	} groups[] = {
 		{SB_G_FRAMING, "framing"},          {SB_G_READ, "how we read"},
 		{SB_G_SOURCE, "what SOURCE sends"}, {SB_G_CUTTING, "how what we send is cut"},
-		{SB_G_SEED, "what is random"},      {SB_G_ENDING, "how we close"},
-		{SB_G_LISTEN, "before accept"},
+		{SB_G_SEED, "what is random"},      {SB_G_DATAGRAM, "what becomes of datagrams"},
+		{SB_G_ENDING, "how we close"},      {SB_G_LISTEN, "before accept"},
 	};
 
 	for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
