@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What becomes of replies to datagrams, said a second time: written from the help of keys.def and docs/. What a line says
- * is looked up in its text each time, and what waits is a heap without order, searched each time. */
+ * What becomes of replies to datagrams, said a second time: written from the help of keys.def and docs/. What a line
+ * says is looked up in its text each time, and what waits is a heap without order, searched each time. */
 #ifndef SB_FUZZ_LATE_MODEL_H
 #define SB_FUZZ_LATE_MODEL_H
 

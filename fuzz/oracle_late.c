@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The rules of a run of the whole server: datagrams whose line says what becomes of their replies. Each reply is written
- * down as the line has it (late_model.h), and every one that is sent must be the next on the list. */
+ * The rules of a run of the whole server: datagrams whose line says what becomes of their replies. Each reply is
+ * written down as the line has it (late_model.h), and every one that is sent must be the next on the list. */
 #include <errno.h>
 #include <stdlib.h>
 

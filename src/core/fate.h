@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What becomes of replies: drop=, dup=, reorder=, hold=, trunc=, size= and reply= of a line, as a pure function. Replies
- * are numbered for each peer (address and port) of a listener, from 1. What becomes of one depends on the line, the
- * seed and its number alone: so every peer sees the same, and a test can say beforehand what.
+ * What becomes of replies: drop=, dup=, reorder=, hold=, trunc=, size= and reply= of a line, as a pure function.
+ * Replies are numbered for each peer (address and port) of a listener, from 1. What becomes of one depends on the line,
+ * the seed and its number alone: so every peer sees the same, and a test can say beforehand what.
  */
 #ifndef SB_CORE_FATE_H
 #define SB_CORE_FATE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Replies that are sent later: those that hold= delays, in the order of their times, and those that reorder= lets others
- * overtake. Their bytes lie in blocks taken at start; what finds none is the caller's to drop.
+ * Replies that are sent later: those that hold= delays, in the order of their times, and those that reorder= lets
+ * others overtake. Their bytes lie in blocks taken at start; what finds none is the caller's to drop.
  */
 #ifndef SB_CORE_LATE_H
 #define SB_CORE_LATE_H

@@ -289,7 +289,7 @@ static int bind_it(struct sb_server *srv, struct sb_listener *l)
 		r = sb_sys_want_dst(srv->sys, l->fd, l->endpoint.addr.family);
 	if (r == 0)
 		r = sb_sys_sockname(srv->sys, l->fd, &l->endpoint.addr);
-	/* A socket that is connected takes datagrams of its peer alone, and all others are refused. Its peer is itself, so
+	/* A socket that is connected takes datagrams of its peer alone, and all others are refused. Its peer is itself:
 	 * the port stays taken, and nobody else can be that peer. */
 	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED)
 		r = sb_sys_connect(srv->sys, l->fd, &l->endpoint.addr);
