@@ -2,8 +2,6 @@
  * core/fate.h: what becomes of replies, and what is refused of a line. */
 #include "check.h"
 
-#include <stdio.h>
-
 #include "core/fate.h"
 #include "core/plan.h"
 
@@ -208,16 +206,22 @@ static void what_makes_no_sense_together(void **state)
 
 static void no_more_numbers_than_there_is_room_for(void **state)
 {
-	char text[256] = "ECHO drop=1";
+	char room[256];
+	struct sb_text t = sb_text_in(room, sizeof(room));
 	struct sb_fates fates;
 	struct sb_fault fault;
+	const char *text;
 
 	(void)state;
-	for (int i = 2; i <= SB_FATE_RANGES_MAX; i++)
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), ",%d", 2 * i);
-	read_well(&fates, text);
+	sb_text_str(&t, "ECHO drop=1");
+	for (unsigned i = 2; i <= SB_FATE_RANGES_MAX; i++) {
+		sb_text_char(&t, ',');
+		sb_text_u64(&t, 2 * i);
+	}
+	read_well(&fates, sb_text_end(&t));
 	assert_int_equal(sb_fate_of(&fates, 64).copies, 0);
-	strcat(text, ",999");
+	sb_text_str(&t, ",999");
+	text = sb_text_end(&t);
 	assert_int_equal(read_line(&fates, text, false, &fault), SB_E_LIMIT);
 	assert_int_equal(fault.col, strlen(text) - 2);
 }
