@@ -30,12 +30,15 @@ static void push(struct run *r, const struct late_want *w)
 	r->late.now[r->late.now_n++] = *w;
 }
 
-/* Whatever is due leaves. */
+/* Whatever is due leaves, and not later than that: unless the server could not wait. */
 static void flush(struct run *r)
 {
 	struct late_want w;
 
 	while (late_model_due(&r->late.m, r->k->now, &w)) {
+		if (w.due < r->k->now && r->count[SB_COUNT_WAIT_ERRORS] == 0)
+			sb_found("%s: reply %llu of connection %u is late by %llu ns", r->backend,
+				 (unsigned long long)w.number, w.conn, (unsigned long long)(r->k->now - w.due));
 		w.is_answer = false;
 		push(r, &w);
 	}
