@@ -62,7 +62,9 @@ static void check_shape(const struct sb_plan *plan, const struct late_want *must
 void dgram_late_reply(const struct sb_plan *plan, const char *line, const struct sb_done *done, struct sb_slice bytes,
 		      uint64_t now)
 {
-	struct late_want must = {.listener = 1, .peer = done->src, .own = done->dst, .n = (uint32_t)bytes.n};
+	/* Two sockets, by whether it is known where the datagram was sent to. */
+	uint32_t listener = done->dst.family == SB_UNIX ? 1 : 2;
+	struct late_want must = {.listener = listener, .peer = done->src, .own = done->dst, .n = (uint32_t)bytes.n};
 	struct sb_slice before = bytes;
 	struct sb_late_reply what;
 	enum sb_drop is, want;
@@ -70,7 +72,7 @@ void dgram_late_reply(const struct sb_plan *plan, const char *line, const struct
 
 	bytes = sb_fate_shape(&plan->fates, bytes, room);
 	must.from = sum_of(bytes);
-	is = sb_replies_take(&replies, plan, 1, done, bytes, now, &what, &is_kept);
+	is = sb_replies_take(&replies, plan, listener, done, bytes, now, &what, &is_kept);
 	want = late_model_take(&model, line, plan->limits->v[SB_LIMIT_DELAY], now, &must);
 	check_shape(plan, &must, before, bytes);
 	if (is != want)
@@ -118,8 +120,9 @@ uint64_t dgram_late_end(void)
 
 	if (sb_replies_of(&replies, 0))
 		sb_found("dgram: a reply waits for another socket");
-	while (late_model_of(&model, 1, &must))
-		leave(sb_replies_of(&replies, 1), &must, "at the end");
+	for (uint32_t i = 2; i > 0; i--)
+		while (late_model_of(&model, i, &must))
+			leave(sb_replies_of(&replies, i), &must, "at the end");
 	if (sb_late_first(&replies.late) || replies.late.blocks.used)
 		sb_found("dgram: something is left at the end");
 	return digest;
