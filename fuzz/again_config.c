@@ -26,6 +26,7 @@ static const struct sb_limit_row rows[] = {
 	{"max-bytes", SB_UNIT_SIZE, 1 << 30, 16 << 20, 1, UINT64_C(1) << 40, NULL},
 	{"udp-rate", SB_UNIT_COUNT, 100000, 100, 1, 10000000, NULL},
 	{"udp-rate-total", SB_UNIT_COUNT, 0, 10000, 0, 100000000, NULL},
+	{"udp-held", SB_UNIT_SIZE, 4 << 20, 1 << 20, 128 << 10, UINT64_C(1) << 30, NULL},
 };
 
 static const char *const switches[] = {"io", "allow", "log", "log-level"};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Cuts, said again: the list of all boundaries there are, made from the line, and looked up. */
 #include "again_cuts.h"
+#include "again_fates.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -111,7 +112,7 @@ static int beside_code(const struct again *a, uint32_t *col)
 	for (size_t i = 0; i < 3; i++)
 		if (value(a, pieces[i])->set && !is_cut && !join->set)
 			return refuse(col, value(a, pieces[i])->key_col, SB_E_PLACE);
-	if (seed->set && !(frag->set && frag_of(frag) == 0) &&
+	if (seed->set && !(frag->set && frag_of(frag) == 0) && !again_fates_are_random(a) &&
 	    !(pattern->set && naive_is(pattern->text.p, pattern->text.n, "random")))
 		return refuse(col, seed->key_col, SB_E_PLACE);
 	return 0;

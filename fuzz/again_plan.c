@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "again_cuts.h"
+#include "again_fates.h"
 #include "core/plan.h"
 #include "found.h"
 #include "ref/ref.h"
@@ -285,6 +286,8 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 	if (stop->set && stop->num > limits->v[SB_LIMIT_DELAY])
 		return refuse(w, SB_E_RANGE, stop->col);
 	w->code = again_cuts_code(a, limits, &w->col);
+	if (w->code == 0)
+		w->code = again_fates_code(a, limits, strict, &w->col);
 	if (w->code < 0)
 		return false;
 	if (w->is_endless) {
@@ -313,6 +316,7 @@ static void compare_plan(const struct want *w, const struct again *a, const stru
 	if (plan->close != (close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN))
 		sb_found("plan: it closes in way %d", (int)plan->close);
 	again_compare_cuts(a, plan, SEED);
+	again_compare_fates(a, plan, SEED);
 	if (!w->is_source)
 		return;
 	if (plan->source.count != w->count || plan->source.len != w->len || plan->source.pattern != w->pattern)

@@ -24,7 +24,7 @@ static const struct {
 };
 
 /* What every row gets unless it says otherwise: as little memory as will do for a run. */
-static const char *const always[] = {"max-conns=24", "max-ports=8", "max-held=1M", "log-level=info"};
+static const char *const always[] = {"max-conns=24", "max-ports=8", "max-held=1M", "udp-held=128k", "log-level=info"};
 
 static const struct {
 	uint8_t letter;

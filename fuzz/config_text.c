@@ -71,7 +71,7 @@ static uint64_t pools(uint64_t n[3])
 	n[1] = least(held / 4 / 4096, conns);
 	n[2] = least((held - n[1] * 4096) / (65536 + 96), conns);
 	n[2] = n[2] ? n[2] : 1;
-	return n[0] * 256 + n[1] * 4096 + n[2] * (65536 + 96);
+	return n[0] * 256 + n[1] * 4096 + n[2] * (65536 + 96) + want.v[SB_LIMIT_UDP_HELD] / 1024 * 1024;
 }
 
 static void check_size(long size)
@@ -326,6 +326,17 @@ static void check_endpoint(const char *text)
 
 /* ---- the server ---- */
 
+/* reply=refused is for one address. */
+static bool is_refused_anywhere(const struct again *a, const struct again_addr *addr)
+{
+	const struct again_value *v = &a->v[SB_KEY_REPLY];
+
+	for (size_t i = 0; i < sizeof(addr->ip); i++)
+		if (addr->ip[i])
+			return false;
+	return v->set && naive_is(v->text.p, v->text.n, "refused");
+}
+
 /* What the first listener that cannot be says: 0 when all can. */
 static int want_open(uint32_t *col)
 {
@@ -344,6 +355,10 @@ static int want_open(uint32_t *col)
 		else
 			again_read(&line, (const uint8_t *)text + comma + 1, strlen(text) - comma - 1);
 		r = again_plan_code(&line, want.endpoint[i].on, want.is_strict, &limits, col);
+		if (r == 0 && is_refused_anywhere(&line, &want.endpoint[i].addr)) {
+			*col = line.v[SB_KEY_REPLY].key_col;
+			r = SB_E_PLACE;
+		}
 		if (r == 0)
 			r = opts_of(&o, &want.endpoint[i], col);
 		want.failed = i + 1;

@@ -17,8 +17,11 @@
  *   \oWX             time passes until the last source may come again by its rate; 1: a nanosecond less, 2: more
  *   \ouX \oUX        the rate of a source, of all: v(X) a second, before the start
  *
+ * Of lines that say more of replies, each goes through core/replies.h as well: see dgram_late.h.
+ *
  * The payload lies alone (codec_arena.h), and what replies are written to is as large as they are.
  */
+#include "dgram_late.h"
 #include "dgram_model.h"
 
 #include "codec_arena.h"
@@ -243,6 +246,21 @@ static void check_reply(struct run *r, const struct dgram *d, const struct sb_do
 	arena_close(slot, is_made ? size : 0);
 }
 
+/* And what becomes of each, if the line says so. */
+static void send_replies(struct run *r, const struct dgram *d, const struct sb_done *done)
+{
+	const struct sb_plan *plan = r->s->port.plan;
+	const char *line = rows[r->s - subjects].line;
+	size_t size = plan_is_source(&r->s->plan) ? dgram_model_size(&r->m, d) : 0;
+
+	for (uint64_t i = 0; plan->fates.is_any && i < sb_dgram_replies(&r->s->port); i++) {
+		uint8_t *slot = arena_open(&arena, size);
+
+		dgram_late_reply(plan, line, done, sb_dgram_reply(&r->s->port, done, i, slot), r->now);
+		arena_close(slot, size);
+	}
+}
+
 static void check_replies(struct run *r, const struct dgram *d, const struct sb_done *done)
 {
 	uint64_t n = sb_dgram_replies(&r->s->port), bytes = n * dgram_model_size(&r->m, d);
@@ -277,6 +295,8 @@ static void judge(struct run *r, const struct dgram *d, uint32_t extra, bool is_
 	digest = digest * 31 + is + d->n;
 	if (is == SB_DROP_NONE && is_heard)
 		check_replies(r, d, &done);
+	if (is == SB_DROP_NONE)
+		send_replies(r, d, &done);
 	arena_close(data, d->n);
 }
 
@@ -331,6 +351,7 @@ static void crowd(struct run *r, uint32_t times)
 static void pass(struct run *r, uint64_t ns)
 {
 	r->now += ns;
+	dgram_late_pass(r->now);
 }
 
 static void knob(struct run *r, const struct sbs_event *e)
@@ -456,11 +477,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	r.times = 1;
 	r.has_last = false;
 	digest = 1;
+	dgram_late_start();
 	sb_tell("---- %s", rows[s - subjects].line);
 	while (sbs_next(data, n, &at, &e))
 		play(&r, &e);
 	if (r.n)
 		send(&r);
+	digest = digest * 31 + dgram_late_end();
 	forget(&r);
 	set_rates(s, before, ignored);
 	return 0;

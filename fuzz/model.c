@@ -119,6 +119,9 @@ void model_read(struct model *m, const char *listen)
 		m->quickack = (int)strtol(room, NULL, 10);
 	if (value_of(line, "rcvbuf=", room))
 		m->rcvbuf = (int)model_number(room, NULL);
+	m->is_silent = strstr(line, "reply=silent") != NULL;
+	m->is_refusing = strstr(line, "reply=refused") != NULL;
+	m->is_fated = late_model_is_for(line);
 	m->is_rst = strstr(line, "close=rst") != NULL;
 	m->is_abrupt = strstr(line, "close=abrupt") != NULL;
 	if (value_of(line, "max=", room))

@@ -363,5 +363,6 @@ void oracle_rest(struct run *r)
 		check_unsent(r, c);
 		check_held(r, c, conn);
 	}
+	late_rest(r);
 	door_check_rest(r);
 }

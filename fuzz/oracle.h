@@ -19,6 +19,7 @@
  *   oracle_time.c   what each connection waits for, since when, and until when; how it ends
  *   oracle_door.c   listeners: their options, who is let in
  *   oracle_dgram.c  datagrams
+ *   oracle_late.c   and those whose line says what becomes of their replies
  *   oracle_log.c    log lines and counters
  *   oracle_cut.c    lines that shape what is sent: pieces, gates
  *   oracle_receipt.c  what receipts say
@@ -27,6 +28,7 @@
 #ifndef SB_FUZZ_ORACLE_H
 #define SB_FUZZ_ORACLE_H
 
+#include "late_model.h"
 #include "plan_model.h"
 #include "ref/ref.h"
 #include "server/server.h"
@@ -41,8 +43,9 @@ struct model {
 	struct ref_args args;
 	uint32_t recv_max;
 	bool is_chargen, is_endless, is_rst, is_abrupt, is_tcp, is_udp, is_unix, is_loopback;
-	uint64_t stop_ns, stop_at; /* stopread= */
-	uint64_t conns;            /* conns=, UINT64_MAX for no end */
+	bool is_fated, is_silent, is_refusing; /* its line says what becomes of replies; there are none */
+	uint64_t stop_ns, stop_at;             /* stopread= */
+	uint64_t conns;                        /* conns=, UINT64_MAX for no end */
 	int backlog, nodelay, quickack, rcvbuf;
 	char line[160];
 	/* Of a line that shapes what is sent: the same again, by who knows about cuts. */
@@ -151,6 +154,12 @@ struct run {
 		bool is_open, is_failed;
 		struct sim_dgram d;
 	} asked; /* the datagram that is being answered */
+	struct {
+		struct late_model m;
+		struct late_want now[LATE_MAX]; /* those that leave at once, in their order */
+		uint32_t now_n, nth;            /* nth: of the datagram in hand: replies made, and still to be made */
+		uint64_t left;
+	} late;
 	uint64_t memory_waits;
 	uint32_t stops;      /* how often it was told to stop */
 	uint64_t stopped_at; /* when it heard of the first, 0 before */
@@ -255,6 +264,14 @@ void receipt_over(const struct run *r);
 void door_settle(struct run *r);
 void door_check_rest(struct run *r);
 void dgram_settle(struct run *r);
+
+void late_open(struct run *r);
+/* The datagram in r->asked is answered so often. */
+void late_on_dgram(struct run *r, uint64_t replies);
+void late_on_reply(struct run *r, const struct sb_addr *to, struct sb_slice bytes, int res);
+void late_on_unlisten(struct run *r, uint32_t listener);
+void late_settle(const struct run *r);
+void late_rest(const struct run *r);
 
 void log_open(struct run *r, const struct sb_config *config);
 /* A line of this kind has to come: what follows its time and name, as "key=value key=value". */

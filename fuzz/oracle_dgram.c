@@ -145,6 +145,7 @@ static void log_drop(struct run *r, enum sb_drop why, const char *err)
 
 void dgram_settle(struct run *r)
 {
+	late_settle(r);
 	if (!r->asked.is_open)
 		return;
 	r->asked.is_open = false;
@@ -167,6 +168,10 @@ void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d)
 	r->asked.got = r->asked.want = 0;
 	r->asked.d = *d;
 	r->asked.why = judge(r, m, d);
+	if (m->is_refusing && r->asked.why == SB_DROP_NONE)
+		sb_found("%s: a datagram came to a socket that refuses them", r->backend);
+	if (m->is_silent && r->asked.why == SB_DROP_NONE)
+		r->asked.why = SB_DROP_ASKED;
 	r->count[SB_COUNT_DATAGRAMS_IN]++;
 	r->count[SB_COUNT_BYTES_IN] += n;
 	log_expect(r, SB_LOG_RECV, "peer=%s listener=%u bytes=%u", model_addr(from, &d->src),
@@ -177,6 +182,10 @@ void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d)
 		r->asked.want = 3; /* count= of every such row of configs.def */
 	else
 		r->asked.want = m->service != MODEL_DISCARD;
+	if (!m->is_fated)
+		return;
+	r->asked.is_open = false;
+	late_on_dgram(r, r->asked.want);
 }
 
 /* A datagram that the kernel could not hand over. */
@@ -220,6 +229,10 @@ void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *d, const struct s
 	const struct model *m = &r->model[r->peer[d->conn].listener];
 	const uint8_t *request = k->conn[d->conn].sent + d->from;
 
+	if (m->is_fated) {
+		late_on_reply(r, to, bytes, res);
+		return;
+	}
 	if (m->service == MODEL_DISCARD)
 		sb_found("%s: a datagram was answered by DISCARD", r->backend);
 	if (!sb_addr_eq(to, &d->src))

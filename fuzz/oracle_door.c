@@ -91,7 +91,7 @@ static void expect_first_lines(struct run *r, uint32_t i)
 		log_expect(r, SB_LOG_OPTION, "listener=%u name=TCP_NODELAY asked=%d effective=%d", i + 1, m->nodelay,
 			   m->nodelay);
 	log_expect(r, SB_LOG_LISTENING, "listener=%u on='%s%s %s'%s", i + 1, on, address, m->line,
-		   strstr(m->line, "random") ? " seed=7" : "");
+		   strstr(m->line, "random") || strchr(m->line, '%') ? " seed=7" : "");
 }
 
 void oracle_open(struct run *r, const struct sb_config *config)
@@ -273,6 +273,7 @@ void oracle_on_unlisten(struct sb_sys *k, int fd)
 	if (!r->stops && r->door[i].served < r->model[i].conns)
 		sb_found("%s: listener %u: closes too early, after %llu connections", r->backend, i + 1,
 			 (unsigned long long)r->door[i].served);
+	late_on_unlisten(r, i);
 	log_expect(r, SB_LOG_UNLISTENED, "listener=%u", i + 1);
 }
 

@@ -49,6 +49,7 @@ static const struct range {
 	{"max-pieces", SB_LIMIT_PIECES, '#', 0, UINT64_C(1099511627776)},
 	{"udp-rate", SB_LIMIT_UDP_RATE, '#', 1, 10000000},
 	{"udp-rate-total", SB_LIMIT_UDP_TOTAL, '#', 0, 100000000},
+	{"udp-held", SB_LIMIT_UDP_HELD, 'B', 131072, 1073741824},
 };
 
 enum { RANGES = sizeof(ranges) / sizeof(ranges[0]) };
@@ -175,8 +176,12 @@ static bool is_misplaced(const struct sb_line *line, bool is_udp)
 	static const enum sb_key sources[] = {SB_KEY_LEN, SB_KEY_COUNT, SB_KEY_PATTERN, SB_KEY_FILE};
 	static const enum sb_key senders[] = {SB_KEY_FRAG, SB_KEY_CUT,      SB_KEY_JOIN,  SB_KEY_GAP,  SB_KEY_DELAY,
 					      SB_KEY_GATE, SB_KEY_GATE_MAX, SB_KEY_LIMIT, SB_KEY_FLIP, SB_KEY_SEED};
+	static const enum sb_key datagrams[] = {SB_KEY_DROP,  SB_KEY_DUP,  SB_KEY_REORDER, SB_KEY_HOLD,
+						SB_KEY_TRUNC, SB_KEY_SIZE, SB_KEY_REPLY};
 	bool is_bad = false;
 
+	for (size_t i = 0; i < sizeof(datagrams) / sizeof(datagrams[0]); i++)
+		is_bad |= line->v[datagrams[i]].set && (!is_udp || is_word(line->verb, "DISCARD"));
 	for (size_t i = 0; is_udp && i < sizeof(streams) / sizeof(streams[0]); i++)
 		is_bad |= line->v[streams[i]].set;
 	for (size_t i = 0; !is_word(line->verb, "SOURCE") && i < sizeof(sources) / sizeof(sources[0]); i++)
@@ -268,6 +273,28 @@ static void check_cuts(const struct sb_plan *plan, const struct sb_value *v, con
 	check_boundaries(cuts, v);
 }
 
+/* No peer can be answered with more than it has sent. */
+static void check_fates(const struct sb_fates *fates, const struct sb_value *v, const uint64_t *limit, bool is_strict)
+{
+	bool is_any = v[SB_KEY_DROP].set || v[SB_KEY_DUP].set || v[SB_KEY_REORDER].set || v[SB_KEY_HOLD].set ||
+		      v[SB_KEY_TRUNC].set || v[SB_KEY_SIZE].set;
+
+	differs("whether replies are counted", fates->is_any == is_any);
+	differs("reply", fates->how == (v[SB_KEY_REPLY].set ? v[SB_KEY_REPLY].num : 2));
+	differs("reply beside what is about replies", !is_any || fates->how == 2);
+	differs("hold", fates->hold == (v[SB_KEY_HOLD].set ? v[SB_KEY_HOLD].num : 0));
+	differs("hold", fates->hold <= limit[SB_LIMIT_DELAY]);
+	differs("trunc beside size", !v[SB_KEY_TRUNC].set || !v[SB_KEY_SIZE].set);
+	for (uint64_t i = 1; i < 200; i++) {
+		struct sb_fate fate = sb_fate_of(fates, i);
+
+		differs("a reply sent twice", fate.copies < 2 || (v[SB_KEY_DUP].set && !is_strict));
+		differs("a reply not sent", fate.copies > 0 || v[SB_KEY_DROP].set);
+		differs("a reply sent after others", fate.after <= 1000 && (fate.after == 0 || v[SB_KEY_REORDER].set));
+		differs("the size of a reply", !is_strict || sb_fate_size(fates, i) <= i);
+	}
+}
+
 static void check_plan(const struct sb_plan *plan, const struct sb_line *line, const uint64_t *limit, bool is_udp,
 		       bool is_strict)
 {
@@ -283,6 +310,7 @@ static void check_plan(const struct sb_plan *plan, const struct sb_line *line, c
 	differs("close", (uint64_t)plan->close == (v[SB_KEY_CLOSE].set ? v[SB_KEY_CLOSE].num : 0));
 	differs("max", plan->framing.max == (v[SB_KEY_MAX].set ? v[SB_KEY_MAX].num : 65536));
 	check_cuts(plan, v, limit);
+	check_fates(&plan->fates, v, limit, is_strict);
 	if (plan->service->ops->is_source)
 		check_source(plan, limit, is_udp, is_strict);
 }

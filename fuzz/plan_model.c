@@ -296,6 +296,7 @@ static const struct {
 	{"max-conns-per-ip", SB_LIMIT_CONNS_PER_IP, 0, 64},
 	{"udp-rate", SB_LIMIT_UDP_RATE, 100000, 100},
 	{"udp-rate-total", SB_LIMIT_UDP_TOTAL, 0, 10000},
+	{"udp-held", SB_LIMIT_UDP_HELD, 4 * MIB, MIB},
 };
 
 _Static_assert(sizeof(defaults) / sizeof(defaults[0]) == SB_LIMIT_COUNT, "every limit");

@@ -80,6 +80,7 @@ static int try_open(struct run *r, struct fuzz_config *f, struct arena *a, struc
 	r->k->lent_n = SB_IO_HEADROOM + SB_IO_BUF_SIZE;
 	listen_to(r);
 	oracle_open(r, &f->c);
+	late_open(r);
 	return 0;
 }
 

@@ -265,23 +265,39 @@ long sb_sys_recvfrom(struct sb_sys *k, int fd, void *p, size_t n, struct sb_addr
 	return d->extra ? (long)(n + d->extra) : (long)d->n;
 }
 
+/* Who is sent a datagram: whoever sent the last one, or at a socket whose answers may be late anybody who has. */
+static struct sim_conn *receiver(struct sb_sys *k, const struct sim_fd *f, const struct sb_addr *dst)
+{
+	struct sim_conn *c = &k->conn[k->last.conn];
+
+	if (!f->is_late)
+		return c;
+	for (uint32_t i = 0; i < k->conns; i++)
+		if (k->conn[i].is_dgram && k->conn[i].listener_fd == f->fd && sb_addr_eq(&k->conn[i].addr, dst))
+			return &k->conn[i];
+	sb_found("kernel: sendto on descriptor %d to somebody who has sent nothing", f->fd);
+}
+
 long sb_sys_sendto(struct sb_sys *k, int fd, struct sb_slice bytes, const struct sb_addr *dst,
 		   const struct sb_addr *src)
 {
 	const struct sim_fd *f = sim_get(k, fd, "sendto");
-	struct sim_conn *c = &k->conn[k->last.conn];
+	struct sim_conn *c = receiver(k, f, dst);
+	struct sim_dgram request = k->last;
 	int r = sim_fault(k, SIM_CALL_SENDTO, SIM_SITE);
 	uint8_t head[2] = {(uint8_t)(bytes.n >> 8), (uint8_t)bytes.n};
 	const struct sb_slice parts[2] = {sb_slice(head, 2), bytes};
 
-	if (f->has_dst && (!src || !sb_addr_eq(src, &k->last.dst)))
+	if (f->has_dst && !f->is_late && (!src || !sb_addr_eq(src, &k->last.dst)))
 		sb_found("kernel: sendto on descriptor %d from another address than it was asked at", fd);
 	if (f->type != SIM_DGRAM || !dst)
 		sb_found("kernel: sendto on descriptor %d without an address, or not for datagrams", fd);
-	if (k->last.fd != fd)
+	if (k->last.fd != fd && !f->is_late)
 		sb_found("kernel: sendto on descriptor %d, which has received nothing", fd);
+	request.conn = (uint32_t)(c - k->conn);
+	k->reply_from = src ? *src : (struct sb_addr){.family = SB_UNIX};
 	if (k->on_reply)
-		k->on_reply(k, &k->last, dst, bytes, r);
+		k->on_reply(k, &request, dst, bytes, r);
 	if (r < 0) {
 		c->is_spoilt = true;
 		return r;

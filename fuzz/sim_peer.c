@@ -61,6 +61,8 @@ static void cut_dgram(struct sb_sys *k, struct sim_conn *c)
 		d.dst.port = f->addr.port;
 	}
 	c->dgram_from = c->sent_n;
+	if (f->is_refusing && !sb_addr_eq(&d.src, &f->addr))
+		return;
 	if (f->fd != c->listener_fd || k->dgrams == SIM_DGRAMS)
 		return;
 	k->dgram[k->dgrams++] = d;

@@ -235,9 +235,14 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 /* The server makes no connections yet. */
 int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 {
-	(void)addr;
-	sim_get(k, fd, "connect");
-	return -ECONNREFUSED;
+	struct sim_fd *f = sim_get(k, fd, "connect");
+	int r;
+
+	if (f->type != SIM_DGRAM || !sb_addr_eq(addr, &f->addr))
+		return -ECONNREFUSED;
+	r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
+	f->is_refusing = r == 0;
+	return r;
 }
 
 int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)

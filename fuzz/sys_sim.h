@@ -78,7 +78,9 @@ struct sim_fd {
 	uint32_t conn;  /* STREAM: index + 1 */
 	uint32_t posts; /* WAKE */
 	bool has_dst;
-	int backlog; /* LISTENER */
+	bool is_refusing; /* DGRAM: connected to itself, so that nobody else reaches it */
+	bool is_late;     /* DGRAM: what is sent need not answer what was received last */
+	int backlog;      /* LISTENER */
 	struct sim_opt opts[8];
 	uint32_t opts_n;
 	/* Its registration with the one epoll descriptor there is. */
@@ -149,10 +151,11 @@ struct sb_sys {
 	uint32_t conns;
 	struct sim_dgram dgram[SIM_DGRAMS], last; /* under way, in order; the last one received */
 	uint32_t dgrams;
-	int fail[SIM_CALLS];      /* -errno of the next such call, 0 for none */
-	uint32_t calls, sweep_at; /* fallible calls made; the one that fails, 0 for none */
-	uint32_t sweep_nth;       /* with which of its errnos */
-	enum sim_call sweep_hit;  /* SIM_CALLS until then */
+	struct sb_addr reply_from; /* the address that a datagram is being sent from, if it was said */
+	int fail[SIM_CALLS];       /* -errno of the next such call, 0 for none */
+	uint32_t calls, sweep_at;  /* fallible calls made; the one that fails, 0 for none */
+	uint32_t sweep_nth;        /* with which of its errnos */
+	enum sim_call sweep_hit;   /* SIM_CALLS until then */
 	const void *sweep_site;
 	int sweep_err;
 	bool is_sweep_shed;    /* it was an accept through the spare descriptor */

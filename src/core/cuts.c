@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "base/timer.h"
+#include "core/fate.h"
 
 enum {
 	REGION = 1024, /* bytes that random pieces have one mean size in */
@@ -145,8 +146,10 @@ static int check_beside(const struct sb_cuts *cuts, const struct sb_line *line, 
 		return sb_fault_set(
 			fault, SB_E_PLACE, join->key_col,
 			"join= sends messages together, frag= and cut= cut them: a line takes one of these");
-	if (seed->set && cuts->frag != SB_FRAG_RANDOM && !sb_slice_is(line->v[SB_KEY_PATTERN].text, "random"))
-		return sb_fault_set(fault, SB_E_PLACE, seed->key_col, "seed= goes with pattern=random or frag=random");
+	if (seed->set && cuts->frag != SB_FRAG_RANDOM && !sb_slice_is(line->v[SB_KEY_PATTERN].text, "random") &&
+	    !sb_fates_are_random(line))
+		return sb_fault_set(fault, SB_E_PLACE, seed->key_col,
+				    "seed= goes with pattern=random, frag=random or a share as drop=5%%");
 	return 0;
 }
 

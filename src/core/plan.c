@@ -4,8 +4,6 @@
 
 #include "base/timer.h"
 
-enum { UDP_PAYLOAD_MAX = 65507 };
-
 int sb_plan_framing(struct sb_framing *f, const struct sb_line *line, struct sb_fault *fault)
 {
 	const struct sb_value *frame = &line->v[SB_KEY_FRAME], *max = &line->v[SB_KEY_MAX];
@@ -78,9 +76,9 @@ static int check_datagrams(const struct sb_plan *plan, const struct sb_line *lin
 	if (s->count > SB_UDP_SOURCE_MAX)
 		return sb_fault_set(fault, SB_E_RANGE, line->v[SB_KEY_COUNT].col,
 				    "count is at most %d datagrams for one over udp", SB_UDP_SOURCE_MAX);
-	if (size > UDP_PAYLOAD_MAX)
+	if (size > SB_DATAGRAM_MAX)
 		return sb_fault_set(fault, SB_E_RANGE, line->v[SB_KEY_LEN].col,
-				    "a datagram carries at most %d bytes, not %llu", UDP_PAYLOAD_MAX,
+				    "a datagram carries at most %d bytes, not %llu", SB_DATAGRAM_MAX,
 				    (unsigned long long)size);
 	return 0;
 }
@@ -105,6 +103,8 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		r = read_ending(plan, line, fault);
 	if (r == 0)
 		r = read_shape(plan, in, fault);
+	if (r == 0)
+		r = sb_fates_read(&plan->fates, line, in->seed, limits->v[SB_LIMIT_DELAY], strict, fault);
 	if (r < 0)
 		return r;
 	more.framing = &plan->framing;

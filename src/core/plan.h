@@ -5,6 +5,7 @@
 #define SB_CORE_PLAN_H
 
 #include "core/cuts.h"
+#include "core/fate.h"
 #include "core/limits.h"
 #include "service/service.h"
 
@@ -40,8 +41,9 @@ struct sb_plan {
 	/* How what is sent is shaped. is_paced: something here is not as usual: sessions need a struct sb_pace. */
 	bool is_paced;
 	struct sb_cuts cuts;
-	uint64_t limit; /* bytes sent after which it ends, SB_NEVER for no end */
-	uint64_t flip;  /* offset of the byte whose lowest bit is flipped, SB_NEVER for none */
+	uint64_t limit;        /* bytes sent after which it ends, SB_NEVER for no end */
+	uint64_t flip;         /* offset of the byte whose lowest bit is flipped, SB_NEVER for none */
+	struct sb_fates fates; /* of replies that are datagrams */
 };
 
 /* Reads a checked line into a plan. in->line and limits must outlive it; in->framing is not looked at.

@@ -388,6 +388,8 @@ static const char *about(unsigned group)
 		return "belongs to a control verb";
 	case SB_G_SEED:
 		return "says how what is random comes out";
+	case SB_G_DATAGRAM:
+		return "says what becomes of replies that are datagrams";
 	case SB_G_ENDING:
 		return "says how we close";
 	case SB_G_LISTEN:

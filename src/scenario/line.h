@@ -26,16 +26,17 @@ enum sb_key {
 
 /* Groups of keys: a service says which it takes (services.def). */
 enum sb_key_group {
-	SB_G_FRAMING = 1,   /* how streams are cut into messages */
-	SB_G_READ = 2,      /* how we read */
-	SB_G_SOURCE = 4,    /* what SOURCE sends */
-	SB_G_ENDING = 8,    /* how we close */
-	SB_G_LISTEN = 16,   /* what must be chosen before accept */
-	SB_G_OPT = 32,      /* socket options */
-	SB_G_CUTTING = 64,  /* how what we send is cut */
-	SB_G_PORT = 512,    /* of a throw-away port */
-	SB_G_CONTROL = 256, /* what a control verb is about */
-	SB_G_SEED = 128,    /* what is random */
+	SB_G_FRAMING = 1,     /* how streams are cut into messages */
+	SB_G_READ = 2,        /* how we read */
+	SB_G_SOURCE = 4,      /* what SOURCE sends */
+	SB_G_ENDING = 8,      /* how we close */
+	SB_G_LISTEN = 16,     /* what must be chosen before accept */
+	SB_G_OPT = 32,        /* socket options */
+	SB_G_CUTTING = 64,    /* how what we send is cut */
+	SB_G_PORT = 512,      /* of a throw-away port */
+	SB_G_CONTROL = 256,   /* what a control verb is about */
+	SB_G_DATAGRAM = 1024, /* what becomes of datagrams */
+	SB_G_SEED = 128,      /* what is random */
 };
 
 /* Transports a key applies to. */

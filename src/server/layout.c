@@ -65,6 +65,10 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	uint32_t lines = least(o->limits.v[SB_LIMIT_LINES], conns);
 	uint8_t *talks = take(w, lines * sizeof(struct sb_talk), alignof(struct sb_talk));
 	uint8_t *texts = take(w, (size_t)SB_TEXTS * SB_ANSWER_MAX, 64);
+	struct sb_peer *peers = take(w, SB_PEERS_MAX * sizeof(*peers), alignof(struct sb_peer));
+	uint32_t *peer_heads = take(w, SB_PEERS_MAX * sizeof(*peer_heads), alignof(uint32_t));
+	uint32_t late_blocks = (uint32_t)(o->limits.v[SB_LIMIT_UDP_HELD] / SB_LATE_BLOCK);
+	void *late = take(w, (size_t)late_blocks * SB_LATE_BLOCK, 64);
 	void *receipts = take(w, SB_RECEIPTS_KEPT * (size_t)SB_RECEIPT_MAX, 64);
 	uint8_t *io_buf = take(w, SB_IO_HEADROOM + SB_IO_BUF_SIZE, 64);
 	uint8_t *scratch = take(w, SB_IO_BUF_SIZE, 64);
@@ -94,6 +98,8 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	sb_pool_init(&srv->texts, texts, SB_ANSWER_MAX, SB_TEXTS);
 	srv->gate = (struct sb_gate){.wait = wait, .fd = -1};
 	srv->receipts.text = receipts;
+	sb_peers_init(&srv->replies.peers, peers, peer_heads, SB_PEERS_MAX);
+	sb_late_init(&srv->replies.late, late, late_blocks);
 	srv->scratch = scratch;
 	srv->io = (struct sb_io){.slots = slots, .mem = io_mem, .buf = io_buf, .fd = -1};
 }

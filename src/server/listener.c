@@ -305,7 +305,13 @@ static int bind_it(struct sb_server *srv, struct sb_listener *l)
 		return r;
 	if (l->endpoint.on == SB_ON_UDP && !l->is_loopback)
 		r = sb_sys_want_dst(srv->sys, l->fd, l->endpoint.addr.family);
-	return r < 0 ? r : sb_sys_sockname(srv->sys, l->fd, &l->endpoint.addr);
+	if (r == 0)
+		r = sb_sys_sockname(srv->sys, l->fd, &l->endpoint.addr);
+	/* A socket that is connected takes datagrams of its peer alone, and all others are refused. Its peer is itself:
+	 * the port stays taken, and nobody else can be that peer. */
+	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED)
+		r = sb_sys_connect(srv->sys, l->fd, &l->endpoint.addr);
+	return r;
 }
 
 static int start(struct sb_server *srv, uint32_t i)
@@ -372,6 +378,10 @@ static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fau
 
 	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
 
+	/* Connected, the socket would have one address, and on the others its port would be free. */
+	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED && sb_addr_is_any(&l->endpoint.addr))
+		r = sb_fault_set(fault, SB_E_PLACE, l->line.v[SB_KEY_REPLY].key_col,
+				 "reply=refused is for one address, not for all of a machine: name one");
 	if (r == 0)
 		r = set_door(l, fault);
 	/* Those that nth= leaves out. */
@@ -394,7 +404,8 @@ static void say_listening(struct sb_server *srv, uint32_t i)
 	sb_text_listener(&t, l);
 	sb_log_u64(&srv->log, "listener", i + 1);
 	sb_log_text(&srv->log, "on", sb_slice(t.p, t.n));
-	if (l->plan.source.pattern == SB_PATTERN_RANDOM || l->plan.cuts.frag == SB_FRAG_RANDOM)
+	if (l->plan.source.pattern == SB_PATTERN_RANDOM || l->plan.cuts.frag == SB_FRAG_RANDOM ||
+	    sb_fates_are_random(&l->line))
 		sb_log_u64(&srv->log, "seed", l->plan.cuts.seed);
 	sb_log_end(&srv->log);
 }
@@ -441,6 +452,7 @@ void sb_listener_close(struct sb_server *srv, uint32_t i)
 
 	if (l->fd < 0)
 		return;
+	sb_late_stop(srv, i);
 	srv->io.backend->ops->detach(&srv->io, sb_slot_of_listener(srv, i));
 	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), SB_NEVER);
 	sb_sys_close(srv->sys, l->fd);

@@ -175,7 +175,7 @@ static int open_parts(struct sb_server *srv, const struct sb_config *config, str
 	if (r < 0)
 		return sb_fault_set(fault, r, 0, "no random numbers: %s", sb_strerror(r));
 	srv->perip.secret = secrets[0];
-	srv->rates->secret = secrets[1];
+	srv->rates->secret = srv->replies.peers.secret = secrets[1];
 	srv->seed = secrets[2];
 	srv->token_secret = secrets[3];
 	r = open_io(srv, fault);
@@ -358,9 +358,10 @@ static void run_timers(struct sb_server *srv)
 
 static int64_t patience(struct sb_server *srv, int64_t wait_ns)
 {
-	uint64_t next = sb_timers_next(&srv->timers), gate = sb_gate_next(srv), until;
+	uint64_t next = sb_timers_next(&srv->timers), gate = sb_gate_next(srv), late = sb_late_due(srv), until;
 
 	next = gate < next ? gate : next;
+	next = late < next ? late : next;
 	if (srv->log.waiting + srv->receipt_log.waiting > 0 && (wait_ns < 0 || wait_ns > (int64_t)LOG_PATIENCE))
 		wait_ns = (int64_t)LOG_PATIENCE;
 	if (next == SB_NEVER)
@@ -404,6 +405,7 @@ int sb_server_step(struct sb_server *server, int64_t wait_ns)
 		dispatch(server, &done);
 	run_timers(server);
 	sb_gate_turn(server);
+	sb_late_turn(server);
 	sb_log_sum_up(&server->log, server->now);
 	if (server->log.waiting > 0)
 		sb_log_flush(&server->log, server->sys);

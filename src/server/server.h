@@ -12,6 +12,7 @@
  *   ports.c     throw-away ports
  *   gate.c      waiting until peers have read
  *   udp.c       datagrams
+ *   late.c      replies to datagrams of which the line says more: counted, dropped, doubled, sent later
  *   server.c    init, the turn of the loop, stopping
  *   counters.c  counting and telling
  *   public.c    streambed.h's text front ends
@@ -25,6 +26,7 @@
 #include "base/timer.h"
 #include "core/dgram.h"
 #include "core/perip.h"
+#include "core/replies.h"
 #include "core/session.h"
 #include "io/io.h"
 #include "server/endpoint.h"
@@ -38,6 +40,7 @@ enum {
 	SB_BUF_CLASSES = 3,
 	SB_BACKLOG = 511,
 	SB_CONN_OPTS_MAX = 4,
+	SB_PEERS_MAX = 4096, /* whose replies are counted at once */
 };
 
 enum sb_counter {
@@ -107,6 +110,7 @@ struct sb_server {
 	uint64_t token_secret;
 	struct sb_perip perip;
 	struct sb_rates *rates;
+	struct sb_replies replies; /* of listeners whose line says what becomes of them */
 	struct sb_listener *listeners;
 	uint32_t listeners_n, listeners_cap; /* in use so far; that there may be */
 	uint32_t static_n;                   /* of them, those of the config; ports come behind them */
@@ -246,6 +250,26 @@ uint64_t sb_gate_next(struct sb_server *srv);
 
 void sb_udp_arm(struct sb_server *srv, uint32_t i);
 void sb_udp_done(struct sb_server *srv, uint32_t i, const struct sb_done *done);
+/* One reply, sent at once from own to peer: 0 or -errno. */
+int sb_udp_send(struct sb_server *srv, uint32_t i, const struct sb_addr *peer, const struct sb_addr *own,
+		struct sb_slice bytes);
+/* What sending failed with, as a reason. */
+enum sb_drop sb_udp_drop_of(int err);
+/* A datagram of peer was not answered. number: of the reply, 0 when it has none; err: -errno, or 0. */
+void sb_udp_say_drop(struct sb_server *srv, uint32_t i, const struct sb_addr *peer, int64_t bytes, uint64_t number,
+		     enum sb_drop why, int err);
+
+/* ---- late.c ---- */
+
+/* Does with a reply what its listener's line says. False when it could not be sent: whatever else answers the same
+ * datagram is left out. */
+bool sb_late_reply(struct sb_server *srv, uint32_t i, const struct sb_done *done, struct sb_slice bytes);
+/* Sends what is due. */
+void sb_late_turn(struct sb_server *srv);
+/* When to look again, SB_NEVER when nothing waits. */
+uint64_t sb_late_due(const struct sb_server *srv);
+/* The socket goes: what waits for it is dropped. */
+void sb_late_stop(struct sb_server *srv, uint32_t i);
 
 /* ---- server.c ---- */
 

@@ -12,17 +12,20 @@ void sb_udp_arm(struct sb_server *srv, uint32_t i)
 	srv->io.backend->ops->submit(&srv->io, &op, &done);
 }
 
-static void say_drop(struct sb_server *srv, uint32_t i, const struct sb_done *done, enum sb_drop why, int err)
+void sb_udp_say_drop(struct sb_server *srv, uint32_t i, const struct sb_addr *peer, int64_t bytes, uint64_t number,
+		     enum sb_drop why, int err)
 {
 	struct sb_log *log = &srv->log;
 
 	srv->dropped[why]++;
 	if (!sb_log_begin(log, SB_LOG_DROP, srv->now))
 		return;
-	sb_log_addr(log, "peer", &done->src);
+	sb_log_addr(log, "peer", peer);
 	sb_log_u64(log, "listener", i + 1);
 	sb_log_word(log, "reason", sb_drops[why].name);
-	sb_log_i64(log, "bytes", done->res);
+	if (number)
+		sb_log_u64(log, "reply", number);
+	sb_log_i64(log, "bytes", bytes);
 	if (err < 0)
 		sb_log_word(log, "errno", sb_errname(err));
 	if (sb_drops[why].change[0])
@@ -57,15 +60,16 @@ static struct sb_dgram_port port_of(const struct sb_server *srv, uint32_t i)
 	};
 }
 
-/* One reply: 0 or -errno. A datagram is never queued: late is as bad as lost. */
-static int reply(struct sb_server *srv, uint32_t i, const struct sb_done *request, struct sb_slice bytes)
+/* A datagram is never queued because there is no room: late is as bad as lost, unless a line asks for it. */
+int sb_udp_send(struct sb_server *srv, uint32_t i, const struct sb_addr *peer, const struct sb_addr *own,
+		struct sb_slice bytes)
 {
 	struct sb_op op = {.handle = sb_handle_of_listener(srv, i), .kind = SB_OP_REPLY, .iov_n = 1};
 	struct sb_done done;
 
 	op.iov[0] = bytes;
-	op.dst = &request->src;
-	op.src = &request->dst;
+	op.dst = peer;
+	op.src = own;
 	if (!srv->io.backend->ops->submit(&srv->io, &op, &done))
 		return -EAGAIN;
 	if (done.res < 0)
@@ -75,9 +79,21 @@ static int reply(struct sb_server *srv, uint32_t i, const struct sb_done *reques
 	return 0;
 }
 
-static enum sb_drop drop_of(int err)
+enum sb_drop sb_udp_drop_of(int err)
 {
 	return err == -EAGAIN || err == -ENOBUFS || err == -ENOMEM ? SB_DROP_NO_ROOM : SB_DROP_UNSENT;
+}
+
+static bool reply(struct sb_server *srv, uint32_t i, const struct sb_done *done, struct sb_slice bytes)
+{
+	int r;
+
+	if (srv->listeners[i].plan.fates.is_any)
+		return sb_late_reply(srv, i, done, bytes);
+	r = sb_udp_send(srv, i, &done->src, &done->dst, bytes);
+	if (r < 0)
+		sb_udp_say_drop(srv, i, &done->src, done->res, 0, sb_udp_drop_of(r), r);
+	return r == 0;
 }
 
 static void answer(struct sb_server *srv, uint32_t i, const struct sb_done *done)
@@ -89,18 +105,13 @@ static void answer(struct sb_server *srv, uint32_t i, const struct sb_done *done
 	srv->count[SB_COUNT_DATAGRAMS_IN]++;
 	srv->count[SB_COUNT_BYTES_IN] += (uint64_t)done->res;
 	say_recv(srv, i, done);
-	if (why != SB_DROP_NONE) {
-		say_drop(srv, i, done, why, 0);
-		return;
-	}
-	for (uint64_t k = 0; k < n; k++) {
-		int r = reply(srv, i, done, sb_dgram_reply(&port, done, k, srv->scratch));
-
-		if (r < 0) {
-			say_drop(srv, i, done, drop_of(r), r);
+	if (why == SB_DROP_NONE && port.plan->fates.how != SB_REPLY_SENT)
+		why = SB_DROP_ASKED;
+	if (why != SB_DROP_NONE)
+		sb_udp_say_drop(srv, i, &done->src, done->res, 0, why, 0);
+	for (uint64_t k = 0; why == SB_DROP_NONE && k < n; k++)
+		if (!reply(srv, i, done, sb_dgram_reply(&port, done, k, srv->scratch)))
 			return;
-		}
-	}
 }
 
 /* What it was, and whose, nobody knows. */

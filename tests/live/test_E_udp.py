@@ -320,7 +320,7 @@ def test_E97_spoofed_sources_fill_no_table(serve, io):
         with server.connect() as client:
             until(lambda: _answers(client), 'it answers an honest client')
 
-    flood(1, 5000)
+    flood(1, 10000)  # sanitizers need a while until all of their own is resident
     before = server.resident()
     flood(2, 15000)
     assert server.resident() - before < 1 << 20
