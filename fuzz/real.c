@@ -238,9 +238,13 @@ static int messenger(void)
 static void settle(struct player *p)
 {
 	char byte = 0;
+	ssize_t n;
 
 	must((int)send(messenger(), &byte, 1, 0), "send");
-	must((int)recv(messenger(), &byte, 1, 0), "recv");
+	do
+		n = recv(messenger(), &byte, 1, 0);
+	while (n < 0 && errno == EINTR);
+	must((int)n, "recv");
 	p->has_rst = false;
 }
 
@@ -330,6 +334,17 @@ static void run(struct player *p)
 	rest(p);
 }
 
+/* An engine's clock interrupts it now and then. */
+static void connect_to(int fd, const void *addr, socklen_t n)
+{
+	int r;
+
+	do
+		r = connect(fd, addr, n);
+	while (r < 0 && errno == EINTR);
+	must(r, "connect");
+}
+
 static int dial(const struct player *p, const struct sb_listener *l, uint16_t *port)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -343,9 +358,9 @@ static int dial(const struct player *p, const struct sb_listener *l, uint16_t *p
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", p->path);
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (is_unix)
-		must(connect(fd, (struct sockaddr *)&un, sizeof(un)), "connect");
+		connect_to(fd, &un, sizeof(un));
 	else
-		must(connect(fd, (struct sockaddr *)&in, sizeof(in)), "connect");
+		connect_to(fd, &in, sizeof(in));
 	*port = 0;
 	/* Who waits for acknowledgements has them lost by a reset. */
 	if (kind == SOCK_STREAM && !is_unix)
