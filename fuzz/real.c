@@ -269,9 +269,25 @@ static void flush(struct real_peer *q)
 		sb_found("the machine cannot: %d bytes of a peer's are not sent", n);
 }
 
+/* Grows with whatever is done. */
+static uint64_t done_of(const struct real *r)
+{
+	uint64_t done = r->srv->count[SB_COUNT_ACCEPTED] + r->srv->count[SB_COUNT_REFUSED] +
+			r->srv->count[SB_COUNT_DATAGRAMS_IN];
+
+	for (uint32_t i = 0; i < r->peers; i++) {
+		const struct real_peer *p = &r->peer[i];
+		const struct sb_conn *c = p->is_dgram ? NULL : conn_of(r, p);
+
+		done += p->got_n + p->is_closed + (c ? c->session.leg.in + c->session.leg.out : p->in + p->out);
+	}
+	return done;
+}
+
 static void rest(struct player *p)
 {
 	struct real *r = p->r;
+	uint64_t done = 0;
 
 	p->dgrams = 0;
 	for (uint32_t i = 0; i < r->peers; i++)
@@ -280,6 +296,7 @@ static void rest(struct player *p)
 		settle(p);
 	for (uint32_t spins = 0;; spins++) {
 		int err = sb_server_step(r->srv, 0);
+		uint64_t before = done;
 
 		if (err < 0)
 			sb_found("%s: the server cannot go on: %s", r->backend, sb_errname(err));
@@ -287,6 +304,8 @@ static void rest(struct player *p)
 			drain(r, &r->peer[i]);
 		if (is_all_at_rest(p))
 			return;
+		done = done_of(r);
+		spins = done > before ? 0 : spins;
 		if (spins > 100)
 			sched_yield();
 		if (spins > 1000)
@@ -356,7 +375,7 @@ static int dial(const struct player *p, const struct sb_listener *l, uint16_t *p
 	int on = 1;
 
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", p->path);
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	memcpy(&in.sin_addr, l->endpoint.addr.ip, 4);
 	if (is_unix)
 		connect_to(fd, &un, sizeof(un));
 	else
@@ -484,18 +503,42 @@ static int next_fd(void)
 	return fd;
 }
 
+/* Another address of the loopback device for each server. At one and the same there would soon be hardly a port that no
+ * connection of before still lingers at (TIME_WAIT), and bind looks for one for milliseconds. */
+static void choose_address(char out[16])
+{
+	static unsigned servers;
+	unsigned x = (unsigned)getpid() * 7919 + servers++;
+
+	snprintf(out, 16, "127.%u.%u.%u", 1 + x / 62500 % 250, 1 + x / 250 % 250, 1 + x % 250);
+}
+
+/* The listener's text, with an address, or a path, of ours. */
+static void place(const char **listen, char room[256], const char *path, const char *address)
+{
+	static const char here[] = "127.0.0.1:";
+	const char *line = strchr(*listen, ','), *at = strstr(*listen, here);
+
+	if (strncmp(*listen, "unix:", 5) == 0)
+		snprintf(room, 256, "unix:%s%s", path, line ? line : "");
+	else if (at)
+		snprintf(room, 256, "%.*s%s:%s", (int)(at - *listen), *listen, address, at + sizeof(here) - 1);
+	else
+		return;
+	*listen = room;
+}
+
 static void open_server(struct player *p, struct fuzz_config *f, struct arena *a)
 {
-	static char listen[256];
+	static char listen[FUZZ_LISTENS_MAX][256];
+	char address[16];
 	struct sb_server_env env = {.sys = sys_real()};
 	struct sb_fault fault = {0};
-	const char *line = strchr(f->listens[0], ',');
 
 	f->c.log_fd = -1;
-	if (strncmp(f->listens[0], "unix:", 5) == 0) {
-		snprintf(listen, sizeof(listen), "unix:%s%s", p->path, line ? line : "");
-		f->listens[0] = listen;
-	}
+	choose_address(address);
+	for (size_t i = 0; i < f->c.listens_n; i++)
+		place(&f->listens[i], listen[i], p->path, address);
 	if (sb_server_open(&p->r->srv, a->mem, a->size, &f->c, &env, &fault) < 0)
 		sb_found("%s: config %c: %s", p->r->backend, f->letter, fault.text);
 }
