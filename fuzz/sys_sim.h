@@ -155,7 +155,7 @@ struct sb_sys {
 	bool is_spared;        /* calls are not counted, and a sweep passes them over */
 	struct sim_seen *seen; /* room for SIM_CALLS_SEEN of them, or NULL */
 	uint32_t faults;       /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
-	int fault_err;         /* of the last */
+	int fault_err;         /* of the last that somebody hears of */
 	enum sim_file file;    /* at every path that has none of ours */
 	char files[SIM_FILES][SIM_PATH_MAX]; /* of ours */
 	uint32_t files_n;
