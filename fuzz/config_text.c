@@ -319,6 +319,17 @@ static void check_endpoint(const char *text)
 
 /* ---- the server ---- */
 
+/* The first listener, from 1, whose unix socket is another's before it; 0 for none. */
+static size_t path_twice(void)
+{
+	for (size_t i = 0; i < config.listens_n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (want.endpoint[i].on == SB_ON_UNIX && want.endpoint[j].on == SB_ON_UNIX &&
+			    strcmp(want.endpoint[i].path, want.endpoint[j].path) == 0)
+				return i + 1;
+	return 0;
+}
+
 /* What the first listener that cannot be says: 0 when all can. */
 static int want_open(uint32_t *col)
 {
@@ -344,8 +355,8 @@ static int want_open(uint32_t *col)
 		if (r < 0)
 			return r;
 	}
-	want.failed = 0;
-	return 0;
+	want.failed = path_twice();
+	return want.failed ? -EADDRINUSE : 0;
 }
 
 /* Which call the letter makes fail. */
