@@ -251,7 +251,7 @@ static void settle(struct player *p)
 /* Sends what the script has let it say since the last time, all at once. */
 static void push(struct real_peer *q)
 {
-	if (q->is_dgram || q->fd < 0 || q->is_closed || q->pushed_n == q->sent_n)
+	if (q->is_dgram || q->is_rst || q->is_closed || q->pushed_n == q->sent_n)
 		return;
 	must((int)send(q->fd, q->sent + q->pushed_n, q->sent_n - q->pushed_n, MSG_NOSIGNAL), "send");
 	q->pushed_n = q->sent_n;
