@@ -77,9 +77,9 @@ fuzz_kind_of() { # LINE
 fuzz_again() { # LOG PROGRAM ARGUMENT...
 	local log=$1 status
 	shift
-	(timeout 30 "$@" || exit) >"$log" 2>&1
+	(timeout 20 "$@" || exit) >"$log" 2>&1
 	status=$?
-	[ $status != 124 ] || echo 'FOUND timeout: more than 30 s for one input' >>"$log"
+	[ $status != 124 ] || echo 'FOUND timeout: more than 20 s for one input' >>"$log"
 	return $status
 }
 
@@ -142,9 +142,10 @@ fuzz_libfuzzer() {
 	rm -rf "$artifacts"
 	mkdir -p "$corpus" "$artifacts"
 	dict=$(fuzz_dict "$target")
+	# What is behind it outlives a Ctrl-C, or it would end for want of a reader.
 	"$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 ${dict:+-dict="$dict"} \
 		-artifact_prefix="$artifacts/" "$@" "$corpus" "corpus/$target" 2>&1 |
-		tee -i "$log" | sed -u '/^###### Recommended dictionary/,/^###### End of/d'
+		(trap '' INT TERM && tee "$log" | sed -u '/^###### Recommended dictionary/,/^###### End of/d')
 	status=${PIPESTATUS[0]}
 	fuzz_finds "$target" "$log" "$artifacts"/* || return 1
 	case $status in
@@ -180,11 +181,12 @@ fuzz_afl_run() { # FOLDER TARGET SECONDS
 	local dict pids=() since=$SECONDS
 	local run=(env -u ASAN_OPTIONS -u UBSAN_OPTIONS "${fuzz_afl_environment[@]}" afl-fuzz)
 	dict=$(fuzz_dict "$2")
-	run+=(-i "$1/in" -o "$1" -V "$3" -t 10000 -m none -G "$fuzz_max_len" ${dict:+-x "$dict"})
-	"${run[@]}" -S clang "build/afl/fuzz_$2" >"$1/clang.log" 2>&1 </dev/null &
+	run+=(-i "$1/in" -o "$1" -V "$3" -t 10000 -G "$fuzz_max_len" ${dict:+-x "$dict"})
+	# Sanitizers reserve more memory than there is, so that only the second has a limit.
+	"${run[@]}" -m none -S clang "build/afl/fuzz_$2" >"$1/clang.log" 2>&1 </dev/null &
 	pids+=($!)
 	# A CMPLOG binary beside the main one (-c FILE) found nothing in nine runs; as the main one it does.
-	"${run[@]}" -S cmplog -c 0 "build/afl-cmplog/fuzz_$2" >"$1/cmplog.log" 2>&1 </dev/null &
+	"${run[@]}" -m 2048 -S cmplog -c 0 "build/afl-cmplog/fuzz_$2" >"$1/cmplog.log" 2>&1 </dev/null &
 	pids+=($!)
 	while kill -0 "${pids[@]}" 2>/dev/null; do
 		sleep 1
