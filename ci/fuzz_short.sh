@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 . ci/fuzz_lib.sh
 
 seconds_max=90 # a machine that is this slow runs fewer inputs
-afl_target=line afl_seconds=20
+afl_target=server afl_seconds=20
 
 # How many inputs: some seconds' worth.
 runs_of() { # TARGET

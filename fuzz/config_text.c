@@ -512,6 +512,15 @@ static void check_help(void)
 			sb_found("help: %s has none", sb_switch_at(i)->name);
 }
 
+/* Before main: in the first run it would be what makes that one differ. */
+__attribute__((constructor)) static void get_ready(void)
+{
+	mem = mmap(NULL, MEM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem == MAP_FAILED)
+		abort();
+	check_help();
+}
+
 static void take_line(char *text)
 {
 	bool is_listen = text[0] == '@' || strncmp(text, "tcp:", 4) == 0 || strncmp(text, "udp:", 4) == 0 ||
@@ -530,17 +539,9 @@ static void take_line(char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static char text[TEXT_MAX + 1];
-	static bool is_ready;
 	uint8_t letter = n && strchr(".4567890123NmnojkyzABl", data[0]) && data[0] ? data[0] : '.';
 	char *from = text;
 
-	if (!is_ready) {
-		mem = mmap(NULL, MEM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (mem == MAP_FAILED)
-			abort();
-		check_help();
-		is_ready = true;
-	}
 	digest = n;
 	n = n ? n - 1 : 0;
 	n = n < TEXT_MAX ? n : TEXT_MAX;

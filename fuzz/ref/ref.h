@@ -43,6 +43,19 @@ struct ref_codec {
 /* One for each implementation that codecs.def names. */
 extern const struct ref_codec ref_raw, ref_line, ref_crlf, ref_delim, ref_fixed, ref_len, ref_varint, ref_netstring;
 
+/* A row of codecs.def. preset: its arguments, when they are not the user's to give. */
+struct ref_row {
+	const char *name, *preset;
+	const struct ref_codec *codec;
+};
+
+/* The row that "frame=TEXT" names, or NULL. */
+const struct ref_row *ref_row_of(const char *text);
+
+/* The framing that "frame=TEXT" asks for, its arguments read into a; NULL when there is none that is so called or it
+ * has others. */
+const struct ref_codec *ref_read(struct ref_args *a, const char *text);
+
 static inline struct ref_answer ref_frame(size_t wire, size_t at, size_t n)
 {
 	struct ref_answer a = {.wire = wire, .at = at, .n = n};
