@@ -62,6 +62,12 @@ static const struct {
 	ROW("netstring", 12, "0:,3:abc,13:"),
 	ROW("netstring", 12, "0:,3:abc,03:"),
 	ROW("netstring", 12, "0:,3:abc,3:ab"),
+	ROW("chunked", 8, "1\r\na\r\n8;x=y\r\n12345678\r\n0\r\nk:v\r\n\r\n9"),
+	ROW("chunked", 16, "1;q=\"\\;\"\r\na\r\n00\r\na: b\r\n\r\n2\r\nabc"),
+	ROW("chunked", 16, "1\r\na\r\n0\r\n\r\n0\r\na:\r\nb:\r\n c"),
+	ROW("sse", 8, "a\r\rb\r\n\r\nc\r\r\nd\n\r\n12345678\r\n\r\n\n"),
+	ROW("sse", 8, "\xef\xbb\xbf\r\nab\n\n\xef\xbb\xbf\n\n123\r\n678\r\n\r\n9"),
+	ROW("sse", 8, "a\n\n12345678\r\nx"),
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
