@@ -44,7 +44,7 @@ struct ref_codec {
 
 /* One for each implementation that codecs.def names. */
 extern const struct ref_codec ref_raw, ref_line, ref_crlf, ref_delim, ref_fixed, ref_len, ref_varint, ref_netstring,
-	ref_chunked, ref_sse;
+	ref_chunked, ref_sse, ref_resp;
 
 static inline struct ref_answer ref_frame(size_t wire, size_t at, size_t n)
 {

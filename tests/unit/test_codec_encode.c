@@ -48,6 +48,7 @@ static void head_and_tail(void **state)
 	WRAPS("chunked", 16, "", "0\r\n", "\r\n");
 	wraps("chunked", 300, sb_slice(payload, 255), "ff\r\n", 4, "\r\n", 2);
 	wraps("chunked", 65536, sb_slice(payload, 65536), "10000\r\n", 7, "\r\n", 2);
+	WRAPS("resp", 16, "*1\r\n$1\r\na\r\n", "", "");
 	WRAPS("sse", 8, "a\r\nb", "", "\n\n");
 	WRAPS("sse", 8, "", "", "\n");
 	WRAPS("sse", 8, "\xef\xbb", "", "\n\n");
@@ -81,6 +82,13 @@ static void refused_payloads(void **state)
 	REFUSES("delim:00", 8, "a\0b", SB_E_BAD_PAYLOAD);
 	REFUSES("delim:6161", 8, "ba", SB_E_BAD_PAYLOAD); /* "baaa" would read "b" and "a…" */
 	REFUSES("delim:616261", 8, "xab", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "PING", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "+OK\r", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "_\r\n_\r\n", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "+OK\r\n+", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "*2\r\n_\r\n", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "+123456\r\n", SB_E_TOO_LARGE);
 	REFUSES("sse", 8, "a\n\nb", SB_E_BAD_PAYLOAD);
 	REFUSES("sse", 8, "a\r\n\rb", SB_E_BAD_PAYLOAD);
 	REFUSES("sse", 8, "ab\r", SB_E_BAD_PAYLOAD);

@@ -141,6 +141,38 @@ static bool is_chunked(const struct world *w, const uint8_t *p, size_t n, size_t
 	return line == 0 && at + 2 == n && at - *head <= w->max;
 }
 
+/* Where the value at p[at] ends, or 0. */
+static size_t value_end(const uint8_t *p, size_t at, size_t n) /* NOLINT(misc-no-recursion): at most 7 bytes */
+{
+	int line = line_size(p, at, n, "");
+	size_t end = at + (size_t)line + 2, count;
+
+	if (line < 1 || !strchr("+-$*%|", p[at]))
+		return 0;
+	if (p[at] == '+' || p[at] == '-')
+		return end;
+	if (line == 3 && memcmp(p + at + 1, "-1", 2) == 0 && strchr("$*", p[at]))
+		return end;
+	if (line != 2 || p[at + 1] < '0' || p[at + 1] > '9') /* more digits are more than there is room for */
+		return 0;
+	count = (size_t)(p[at + 1] - '0');
+	if (p[at] == '$')
+		return end + count + 2 <= n && memcmp(p + end + count, "\r\n", 2) == 0 ? end + count + 2 : 0;
+	if (p[at] != '*')
+		count *= 2;
+	if (p[at] == '|')
+		count++;
+	for (; count > 0 && end > 0; count--)
+		end = value_end(p, end, n);
+	return end;
+}
+
+static bool is_resp(const struct world *w, const uint8_t *p, size_t n, size_t *head, size_t *tail)
+{
+	*head = *tail = 0;
+	return n <= w->max && value_end(p, 0, n) == n;
+}
+
 static bool is_end(uint8_t c)
 {
 	return c == '\n' || c == '\r';
@@ -184,6 +216,8 @@ static bool is_frame(const struct world *w, const uint8_t *p, size_t n, size_t *
 		return is_netstring(w, p, n, head, tail);
 	if (strcmp(name, "chunked") == 0)
 		return is_chunked(w, p, n, head, tail);
+	if (strcmp(name, "resp") == 0)
+		return is_resp(w, p, n, head, tail);
 	if (strcmp(name, "sse") == 0)
 		return is_sse(w, p, n, head, tail);
 	return is_len(w, p, n, head, tail);
@@ -239,7 +273,7 @@ static void walk(struct world *w, const struct sb_scan *s, uint8_t *p, size_t n)
 		} else if (r < 0) {
 			check_break(w, &incremental, p, n);
 		} else if (n == w->depth) {
-			assert_string_equal(w->value, "chunked"); /* whose heads may be long */
+			assert_string_equal(w->value, "chunked"); /* of which there are long ones */
 		} else {
 			walk(w, &incremental, p, n + 1);
 			p[n - 1] = (uint8_t)w->alphabet[i];
@@ -278,6 +312,9 @@ static void all_streams(void **state)
 		{"netstring", 3, "01234:,", 7, 7, 0, 0, 0, {0}},
 		{"chunked", 1, "01a;\r\n", 6, 8, 0, 0, 0, {0}},
 		{"chunked", 4, "0a:\r\n", 5, 9, 0, 0, 0, {0}},
+		{"resp", 7, "+$*|-01\r\n", 9, 7, 0, 0, 0, {0}},
+		{"resp", 8, "+*01\r\n", 6, 8, 0, 0, 0, {0}},
+		{"resp", 7, "+%-0\r\n", 6, 7, 0, 0, 0, {0}},
 		{"sse", 3, "a\r\n", 3, 7, 0, 0, 0, {0}},
 		{"sse", 1, "a\r\n\xef\xbb\xbf", 6, 8, 0, 0, 0, {0}},
 	};
