@@ -70,7 +70,7 @@ static bool is_token(uint8_t c)
 {
 	uint8_t lower = c | 0x20;
 
-	return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || memchr("!#$%&'*+-.^_`|~", c, 15);
+	return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 /* Of a field's value, or quoted. */

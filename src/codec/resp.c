@@ -226,12 +226,11 @@ static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb
 {
 	struct sb_scan s = {.base = 0};
 	struct sb_frame frame;
-	int err = 0;
 
 	(void)out;
 	if (payload.n > f->max)
 		return SB_E_TOO_LARGE;
-	if (payload.n == 0 || one(f, &s, payload.p, payload.p + payload.n, &frame, &err) != payload.p + payload.n)
+	if (payload.n == 0 || scan(f, &s, payload.p, payload.n, &frame, 1) != 1 || s.base != payload.n)
 		return SB_E_BAD_PAYLOAD;
 	return 0;
 }

@@ -37,18 +37,35 @@ static inline bool is_bom(enum where where, uint32_t at, uint8_t c)
 	return at < BOM_SIZE && where == (at ? IN_BOM : AT_START) && c == bom[at];
 }
 
-/* One frame; a byte order mark only if is_first. */
-static inline const uint8_t *find(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, const uint8_t *end,
-				  struct sb_frame *out, int *err, bool is_first)
+/* In a line: the next byte that ends it, or is too much of it. */
+static inline uint32_t skip_line(const struct sb_framing *f, const uint8_t *p, uint32_t at, size_t n, uint32_t start)
+{
+	size_t within = n - start < f->max ? n : start + f->max;
+
+	while (at < within && p[at] != '\n' && p[at] != '\r')
+		at++;
+	return at;
+}
+
+/* A byte order mark is looked for where the stream begins; scan() sees to it that this is the first frame. */
+static inline const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, const uint8_t *end,
+				 struct sb_frame *out, int *err)
 {
 	uint32_t at = s->seen, start = s->step >> 8, last = (uint32_t)s->acc;
 	enum where where = s->step & 0xff;
+	size_t n = (size_t)(end - p);
 
-	for (; p + at < end; at++) {
-		uint8_t c = p[at];
-		bool ends_line = c == '\n' || c == '\r';
+	for (; at < n; at++) {
+		bool ends_line;
+		uint8_t c;
 
-		if (is_first && is_bom(where, at, c)) {
+		if (where == IN_LINE)
+			at = skip_line(f, p, at, n, start);
+		if (at == n)
+			break;
+		c = p[at];
+		ends_line = c == '\n' || c == '\r';
+		if (s->base == 0 && is_bom(where, at, c)) {
 			where = at + 1 < BOM_SIZE ? IN_BOM : AT_START;
 			start = at + 1 < BOM_SIZE ? 0 : BOM_SIZE;
 		} else if (where == AFTER_CR && c == '\n') {
@@ -73,31 +90,16 @@ static inline const uint8_t *find(const struct sb_framing *f, struct sb_scan *s,
 	return NULL;
 }
 
-static inline const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, const uint8_t *end,
-				 struct sb_frame *out, int *err)
-{
-	return find(f, s, p, end, out, err, false);
-}
-
-static inline const uint8_t *first(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, const uint8_t *end,
-				   struct sb_frame *out, int *err)
-{
-	return find(f, s, p, end, out, err, true);
-}
-
 static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		int cap)
 {
-	if (s->base == 0)
-		return sb_scan_each(f, s, p, n, out, 1, first);
-	return sb_scan_each(f, s, p, n, out, cap, one);
+	return sb_scan_each(f, s, p, n, out, s->base == 0 ? 1 : cap, one);
 }
 
 static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb_wrap *out)
 {
 	struct sb_scan s = {.base = 0};
 	struct sb_frame frame;
-	int err = 0;
 
 	if (payload.n > f->max)
 		return SB_E_TOO_LARGE;
@@ -106,7 +108,7 @@ static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb
 	if (payload.n == 0)
 		return 0;
 	/* It is a line that has not ended, with no event and no mark in front of it. */
-	if (first(f, &s, payload.p, payload.p + payload.n, &frame, &err) || (s.step != IN_LINE && s.step != IN_BOM))
+	if (scan(f, &s, payload.p, payload.n, &frame, 1) || (s.step != IN_LINE && s.step != IN_BOM))
 		return SB_E_BAD_PAYLOAD;
 	return 0;
 }
