@@ -36,7 +36,7 @@ void oracle_advance(const struct run *r, struct sim_conn *c, struct peer *p)
 	const struct model *m = &r->model[p->listener];
 
 	while (p->reason == SB_WHY_NONE && !p->broken && p->whole < c->in_n) {
-		struct ref_answer a = m->ref->decode(&m->args, c->sent + p->whole, c->in_n - p->whole);
+		struct ref_answer a = ref_decode(m->ref, &m->args, p->whole, c->sent + p->whole, c->in_n - p->whole);
 
 		p->broken = a.err;
 		if (a.err || a.wire == 0)
