@@ -33,6 +33,10 @@ fuzz_targets() {
 	sed -n 's/^SB_CODEC(\([a-z0-9_]*\),.*"\([^"]*\)")$/\1\tthe framing: \2/p' src/codec/codecs.def
 }
 
+fuzz_is_real() { # TARGET
+	grep -q "^SB_FUZZ($1,.*, REAL)\$" fuzz/targets.def
+}
+
 fuzz_install() { # PACKAGE...
 	sb_install "$@" >"$fuzz_room/install" 2>&1 && ! grep installing: "$fuzz_room/install" >&2 && return 0
 	cat "$fuzz_room/install" >&2
@@ -73,9 +77,9 @@ fuzz_kind_of() { # LINE
 fuzz_again() { # LOG PROGRAM ARGUMENT...
 	local log=$1 status
 	shift
-	(timeout 30 "$@" || exit) >"$log" 2>&1
+	(timeout 20 "$@" || exit) >"$log" 2>&1
 	status=$?
-	[ $status != 124 ] || echo 'FOUND timeout: more than 30 s for one input' >>"$log"
+	[ $status != 124 ] || echo 'FOUND timeout: more than 20 s for one input' >>"$log"
 	return $status
 }
 
@@ -138,9 +142,10 @@ fuzz_libfuzzer() {
 	rm -rf "$artifacts"
 	mkdir -p "$corpus" "$artifacts"
 	dict=$(fuzz_dict "$target")
+	# What is behind it outlives a Ctrl-C, or it would end for want of a reader.
 	"$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 ${dict:+-dict="$dict"} \
 		-artifact_prefix="$artifacts/" "$@" "$corpus" "corpus/$target" 2>&1 |
-		tee -i "$log" | sed -u '/^###### Recommended dictionary/,/^###### End of/d'
+		(trap '' INT TERM && tee "$log" | sed -u '/^###### Recommended dictionary/,/^###### End of/d')
 	status=${PIPESTATUS[0]}
 	fuzz_finds "$target" "$log" "$artifacts"/* || return 1
 	case $status in
@@ -176,11 +181,12 @@ fuzz_afl_run() { # FOLDER TARGET SECONDS
 	local dict pids=() since=$SECONDS
 	local run=(env -u ASAN_OPTIONS -u UBSAN_OPTIONS "${fuzz_afl_environment[@]}" afl-fuzz)
 	dict=$(fuzz_dict "$2")
-	run+=(-i "$1/in" -o "$1" -V "$3" -t 10000 -m none -G "$fuzz_max_len" ${dict:+-x "$dict"})
-	"${run[@]}" -S clang "build/afl/fuzz_$2" >"$1/clang.log" 2>&1 </dev/null &
+	run+=(-i "$1/in" -o "$1" -V "$3" -t 10000 -G "$fuzz_max_len" ${dict:+-x "$dict"})
+	# Sanitizers reserve more memory than there is, so that only the second has a limit.
+	"${run[@]}" -m none -S clang "build/afl/fuzz_$2" >"$1/clang.log" 2>&1 </dev/null &
 	pids+=($!)
 	# A CMPLOG binary beside the main one (-c FILE) found nothing in nine runs; as the main one it does.
-	"${run[@]}" -S cmplog -c 0 "build/afl-cmplog/fuzz_$2" >"$1/cmplog.log" 2>&1 </dev/null &
+	"${run[@]}" -m 2048 -S cmplog -c 0 "build/afl-cmplog/fuzz_$2" >"$1/cmplog.log" 2>&1 </dev/null &
 	pids+=($!)
 	while kill -0 "${pids[@]}" 2>/dev/null; do
 		sleep 1
@@ -193,8 +199,8 @@ fuzz_afl_run() { # FOLDER TARGET SECONDS
 	wait "${pids[@]}"
 }
 
-# What must be true of both when they have ended.
-fuzz_afl_check() { # FOLDER
+# What must be true of both when they have ended. What the real kernel does is not the same each time.
+fuzz_afl_check() { # FOLDER TARGET
 	local name runs stability status=0
 	for name in clang cmplog; do
 		runs=$(fuzz_afl_value "$1" $name execs_done)
@@ -206,8 +212,7 @@ fuzz_afl_check() { # FOLDER
 			continue
 		fi
 		echo "$name: $runs runs, $(fuzz_afl_value "$1" $name execs_per_sec)/s, stability $stability"
-		# Not explained yet: CMPLOG programs say 99.4 to 99.7 % now and then. It is printed, and does not fail.
-		[ $name != cmplog ] && [ "$stability" != 100.00% ] || continue
+		[ "$stability" != 100.00% ] && ! fuzz_is_real "$2" || continue
 		echo "FAILED: stability must be 100 %: something is remembered from one input to the next"
 		status=1
 	done
@@ -229,7 +234,7 @@ fuzz_afl() {
 	fuzz_afl_run "$folder" "$target" "$seconds"
 	cat "$folder"/c*.log >"$log"
 	fuzz_finds "$target" "$log" "$folder"/c*/crashes/id* "$folder"/c*/hangs/id* || status=1
-	fuzz_afl_check "$folder" || status=$?
+	fuzz_afl_check "$folder" "$target" || status=$?
 	"$fuzz_build/fuzz_$target" -merge=1 -max_len=$fuzz_max_len "$corpus" "$folder"/c*/queue >/dev/null 2>&1
 	return $status
 }

@@ -17,15 +17,6 @@
 
 enum { LEN_MAX = 65536, STREAM_MAX = 4096, RECV_DEFAULT = 65536 + 96, UDP_MOST = 1000, DATAGRAM_MAX = 65507 };
 
-static const struct {
-	const char *name, *preset;
-	const struct ref_codec *ref;
-} codecs[] = {
-#define SB_CODEC(name, impl, preset, args, help) {#name, preset, &ref_##impl},
-#include "codec/codecs.def"
-#undef SB_CODEC
-};
-
 static uint8_t big[70000], payload[LEN_MAX], wire[LEN_MAX + 96], scratch[SB_FRAME_MAX];
 
 static struct sb_file files[] = {
@@ -70,7 +61,6 @@ static bool want_framing(struct want *w, const struct again *a)
 {
 	const struct again_value *v = value(a, SB_KEY_FRAME), *max = value(a, SB_KEY_MAX);
 	const char *text = v->set ? (const char *)v->text.p : "raw";
-	size_t n = strcspn(text, ":");
 	struct sb_fault fault = {0};
 	struct sb_framing f;
 	int r;
@@ -79,13 +69,9 @@ static bool want_framing(struct want *w, const struct again *a)
 	r = sb_framing_parse(&f, v->set ? sb_slice(v->text.p, v->text.n) : sb_slice_cstr("raw"), w->args.max, &fault);
 	if (r < 0)
 		return refuse(w, r, fault.col ? fault.col + v->col - 1 : 0);
-	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
-		if (strlen(codecs[i].name) != n || memcmp(codecs[i].name, text, n) != 0)
-			continue;
-		w->ref = codecs[i].ref;
-		if (w->ref->parse && w->ref->parse(&w->args, codecs[i].preset[0] ? codecs[i].preset : text + n + 1) < 0)
-			sb_found("plan: frame=%s is good, it says, and cannot be read again", text);
-	}
+	w->ref = ref_read(&w->args, text);
+	if (!w->ref)
+		sb_found("plan: frame=%s is good, it says, and cannot be read again", text);
 	return true;
 }
 

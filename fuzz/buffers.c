@@ -25,6 +25,7 @@
 #include "base/nearest.h"
 #include "codec_arena.h"
 #include "found.h"
+#include "input.h"
 #include "judge.h"
 #include "naive.h"
 #include "target.h"
@@ -40,23 +41,9 @@ static uint64_t digest;
 static char all[ALL_MAX];
 static size_t all_n, fits, room;
 
-struct input {
-	const uint8_t *p;
-	size_t n;
-};
-
 uint64_t sb_fuzz_digest(void)
 {
 	return digest;
-}
-
-static uint8_t byte(struct input *in)
-{
-	uint8_t b = in->n ? in->p[0] : 0;
-
-	in->p += in->n > 0;
-	in->n -= in->n > 0;
-	return b;
 }
 
 /* A copy of its own, so that a byte too many is seen. */

@@ -181,7 +181,7 @@ static void ask_reference(void)
 
 	reference.err = 0;
 	while (at < input.n) {
-		struct ref_answer a = subject->ref->decode(&subject->args, input.p + at, input.n - at);
+		struct ref_answer a = ref_decode(subject->ref, &subject->args, at, input.p + at, input.n - at);
 
 		reference.err = a.err;
 		if (a.err)

@@ -27,15 +27,6 @@ static const struct {
 	  "0,4,le,-65536,4", "0,2,be,0,4"}},
 };
 
-#define SB_CODEC(name, impl, preset, args, help) {#name, preset, &ref_##impl},
-static const struct {
-	const char *name, *preset;
-	const struct ref_codec *ref;
-} rows[] = {
-#include "codec/codecs.def"
-};
-#undef SB_CODEC
-
 /* A framing as src/ reads it and as fuzz/ref/ does. */
 struct subject {
 	struct sb_framing f;
@@ -47,15 +38,11 @@ struct subject {
 /* The row's reference decoder, and its arguments: those of the table above when it takes any, and is_given then. */
 static const char *pick_args(struct subject *s, unsigned high, bool *is_given)
 {
-	const char *args = NULL;
+	const struct ref_row *row = ref_row_of(SB_FUZZ_CODEC);
+	const char *args = row->preset;
 
+	s->ref = row->codec;
 	*is_given = false;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (strcmp(rows[i].name, SB_FUZZ_CODEC) == 0) {
-			s->ref = rows[i].ref;
-			args = rows[i].preset;
-		}
 	for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++)
 		if (strcmp(arguments[i].codec, SB_FUZZ_CODEC) == 0) {
 			args = arguments[i].args[high];

@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "found.h"
+#include "knob.h"
 #include "script/script.h"
 #include "sys_sim.h"
 
@@ -26,18 +27,7 @@ static const struct {
 /* What every row gets unless it says otherwise: as little memory as will do for a run. */
 static const char *const always[] = {"max-conns=24", "max-ports=8", "max-held=1M", "udp-held=128k", "log-level=info"};
 
-static const struct {
-	uint8_t letter;
-	enum sb_limit limit;
-} limits[] = {
-#define SBS_KNOB_LIMIT(letter, limit) {letter, SB_LIMIT_##limit},
-#define SBS_KNOB(letter, id)
-#include "script/knobs.def"
-#undef SBS_KNOB_LIMIT
-#undef SBS_KNOB
-};
-
-enum { ROWS = sizeof(rows) / sizeof(rows[0]), LIMITS = sizeof(limits) / sizeof(limits[0]) };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 static const char *keep(struct fuzz_config *f, const char *text, size_t n)
 {
@@ -138,26 +128,18 @@ static int row_of(uint8_t letter)
 	return -1;
 }
 
-static int limit_of(uint8_t letter)
-{
-	for (int i = 0; i < LIMITS; i++)
-		if (limits[i].letter == letter)
-			return i;
-	return -1;
-}
-
 void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, const char *backend)
 {
-	uint64_t value[LIMITS];
-	int order[LIMITS], set = 0, row = -1;
-	bool is_set[LIMITS] = {false};
+	uint64_t value[SB_LIMIT_COUNT];
+	int order[SB_LIMIT_COUNT], set = 0, row = -1;
+	bool is_set[SB_LIMIT_COUNT] = {false};
 	struct sbs_event e;
 	size_t at = 0;
 
 	f->c = (struct sb_config){.listens = f->listens, .options = f->options, .log_fd = SIM_LOG_FD};
 	f->text_n = 0;
 	while (sbs_next(script, n, &at, &e)) {
-		int i = e.kind == SBS_KNOB ? limit_of(e.arg[0]) : -1;
+		int i = e.kind == SBS_KNOB ? fuzz_knob_limit(e.arg[0]) : -1;
 
 		if (e.kind == SBS_KNOB && e.arg[0] == 'c' && row < 0)
 			row = row_of(e.arg[1]);
@@ -169,5 +151,5 @@ void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, co
 	}
 	choose(f, row < 0 ? 0 : row, backend);
 	for (int i = 0; i < set; i++)
-		set_limit(f, limits[order[i]].limit, value[order[i]]);
+		set_limit(f, (enum sb_limit)order[i], value[order[i]]);
 }

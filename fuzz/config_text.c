@@ -337,6 +337,17 @@ static bool is_refused_anywhere(const struct again *a, const struct again_addr *
 	return v->set && naive_is(v->text.p, v->text.n, "refused");
 }
 
+/* The first listener, from 1, whose unix socket is another's before it; 0 for none. */
+static size_t path_twice(void)
+{
+	for (size_t i = 0; i < config.listens_n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (want.endpoint[i].on == SB_ON_UNIX && want.endpoint[j].on == SB_ON_UNIX &&
+			    strcmp(want.endpoint[i].path, want.endpoint[j].path) == 0)
+				return i + 1;
+	return 0;
+}
+
 /* What the first listener that cannot be says: 0 when all can. */
 static int want_open(uint32_t *col)
 {
@@ -366,8 +377,8 @@ static int want_open(uint32_t *col)
 		if (r < 0)
 			return r;
 	}
-	want.failed = 0;
-	return 0;
+	want.failed = path_twice();
+	return want.failed ? -EADDRINUSE : 0;
 }
 
 /* Which call the letter makes fail. */
@@ -523,6 +534,15 @@ static void check_help(void)
 			sb_found("help: %s has none", sb_switch_at(i)->name);
 }
 
+/* Before main: in the first run it would be what makes that one differ. */
+__attribute__((constructor)) static void get_ready(void)
+{
+	mem = mmap(NULL, MEM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem == MAP_FAILED)
+		abort();
+	check_help();
+}
+
 static void take_line(char *text)
 {
 	bool is_listen = text[0] == '@' || strncmp(text, "tcp:", 4) == 0 || strncmp(text, "udp:", 4) == 0 ||
@@ -541,17 +561,9 @@ static void take_line(char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static char text[TEXT_MAX + 1];
-	static bool is_ready;
 	uint8_t letter = n && strchr(".4567890123NmnojkyzABl", data[0]) && data[0] ? data[0] : '.';
 	char *from = text;
 
-	if (!is_ready) {
-		mem = mmap(NULL, MEM_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (mem == MAP_FAILED)
-			abort();
-		check_help();
-		is_ready = true;
-	}
 	digest = n;
 	n = n ? n - 1 : 0;
 	n = n < TEXT_MAX ? n : TEXT_MAX;

@@ -107,13 +107,12 @@ static bool is_reflector(uint16_t port)
 
 static bool is_whole(const struct dgram_model *m, const uint8_t *p, size_t n)
 {
-	while (n > 0) {
-		struct ref_answer a = m->plan->ref->decode(&m->plan->args, p, n);
+	for (size_t at = 0; at < n;) {
+		struct ref_answer a = ref_decode(m->plan->ref, &m->plan->args, at, p + at, n - at);
 
 		if (a.err || a.wire == 0)
 			return false;
-		p += a.wire;
-		n -= a.wire;
+		at += a.wire;
 	}
 	return true;
 }

@@ -24,6 +24,7 @@
 #include "codec_arena.h"
 #include "core/limits.h"
 #include "found.h"
+#include "input.h"
 #include "judge.h"
 #include "server/log.h"
 #include "target.h"
@@ -68,23 +69,9 @@ static struct {
 static char line[8 * LINE_MAX], field[8 * LINE_MAX];
 static size_t line_n, field_n;
 
-struct input {
-	const uint8_t *p;
-	size_t n;
-};
-
 uint64_t sb_fuzz_digest(void)
 {
 	return digest;
-}
-
-static uint8_t byte(struct input *in)
-{
-	uint8_t b = in->n ? in->p[0] : 0;
-
-	in->p += in->n > 0;
-	in->n -= in->n > 0;
-	return b;
 }
 
 static uint64_t number(struct input *in)

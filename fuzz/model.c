@@ -8,15 +8,6 @@
 #include "found.h"
 #include "oracle.h"
 
-static const struct {
-	const char *name, *preset;
-	const struct ref_codec *ref;
-} codecs[] = {
-#define SB_CODEC(name, impl, preset, args, help) {#name, preset, &ref_##impl},
-#include "codec/codecs.def"
-#undef SB_CODEC
-};
-
 /* The value of key= in a line, copied to room; NULL when it is not there. */
 static const char *value_of(const char *line, const char *key, char room[64])
 {
@@ -31,21 +22,6 @@ static const char *value_of(const char *line, const char *key, char room[64])
 	memcpy(room, at, n);
 	room[n] = '\0';
 	return room;
-}
-
-static void read_framing(struct model *m, const char *name)
-{
-	size_t n = strcspn(name, ":");
-
-	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
-		if (strlen(codecs[i].name) != n || memcmp(codecs[i].name, name, n) != 0)
-			continue;
-		m->ref = codecs[i].ref;
-		if (m->ref->parse && m->ref->parse(&m->args, codecs[i].preset[0] ? codecs[i].preset : name + n + 1) < 0)
-			break;
-		return;
-	}
-	sb_found("model: cannot read the framing %s", name);
 }
 
 /* A number with its unit, as nanoseconds or bytes. */
@@ -128,7 +104,9 @@ void model_read(struct model *m, const char *listen)
 		m->args.max = (uint32_t)model_number(room, NULL);
 	if (value_of(line, "recv=", room))
 		m->recv_max = (uint32_t)model_number(room, NULL);
-	read_framing(m, value_of(line, "frame=", room) ? room : "raw");
+	m->ref = ref_read(&m->args, value_of(line, "frame=", room) ? room : "raw");
+	if (!m->ref)
+		sb_found("model: cannot read the framing %s", room);
 	m->is_shaped = is_shaped(line);
 	if (m->is_shaped)
 		plan_model_read(&m->plan, line);

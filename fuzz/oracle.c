@@ -36,7 +36,7 @@ void oracle_advance(const struct run *r, struct sim_conn *c, struct peer *p)
 	const struct model *m = &r->model[p->listener];
 
 	while (p->reason == SB_WHY_NONE && !p->broken && p->whole < c->in_n) {
-		struct ref_answer a = m->ref->decode(&m->args, c->sent + p->whole, c->in_n - p->whole);
+		struct ref_answer a = ref_decode(m->ref, &m->args, p->whole, c->sent + p->whole, c->in_n - p->whole);
 
 		p->broken = a.err;
 		if (a.err || a.wire == 0)
@@ -119,13 +119,13 @@ static bool is_reason_possible(const struct run *r, const struct sim_conn *c, co
 
 	switch (reason) {
 	case SB_WHY_EOF:
-		return c->is_fin || c->is_rst;
+		return c->is_fin;
 	case SB_WHY_DONE:
 		return m->service == MODEL_SOURCE && !m->is_endless;
 	case SB_WHY_BYTES:
 		return m->service == MODEL_SOURCE && c->out_n == r->limit[SB_LIMIT_BYTES];
 	case SB_WHY_TRUNCATED:
-		return (c->is_fin || c->is_rst) && p->whole < c->in_n && !p->broken;
+		return c->is_fin && p->whole < c->in_n && !p->broken;
 	case SB_WHY_TOO_LARGE:
 		return p->broken == SB_E_TOO_LARGE;
 	case SB_WHY_BAD_LENGTH:

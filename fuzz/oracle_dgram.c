@@ -39,13 +39,12 @@ static bool is_reflector(uint16_t port)
 
 static bool is_malformed(const struct model *m, const uint8_t *p, size_t n)
 {
-	while (n > 0) {
-		struct ref_answer a = m->ref->decode(&m->args, p, n);
+	for (size_t at = 0; at < n;) {
+		struct ref_answer a = ref_decode(m->ref, &m->args, at, p + at, n - at);
 
 		if (a.err || a.wire == 0)
 			return true;
-		p += a.wire;
-		n -= a.wire;
+		at += a.wire;
 	}
 	return false;
 }

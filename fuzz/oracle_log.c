@@ -324,6 +324,8 @@ void oracle_on_wait_error(struct sb_sys *k, int err)
 
 	if (err == -EINTR)
 		return;
+	/* It waits for memory instead, and time passes. */
+	oracle_wait(r);
 	r->count[SB_COUNT_WAIT_ERRORS]++;
 	log_expect(r, SB_LOG_WAIT, "errno=%s for=10ms", sb_errname(err));
 }

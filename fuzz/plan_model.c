@@ -10,15 +10,6 @@
 
 const char plan_file_name[] = "numbers", plan_file_bytes[] = "one two three four five six seven\n";
 
-static const struct {
-	const char *name, *preset;
-	const struct ref_codec *ref;
-} codecs[] = {
-#define SB_CODEC(name, impl, preset, args, help) {#name, preset, &ref_##impl},
-#include "codec/codecs.def"
-#undef SB_CODEC
-};
-
 /* ---- the line ---- */
 
 /* The value behind key in a line, copied to room; "" when it is not there. */
@@ -67,19 +58,11 @@ static uint64_t number_of(const char *line, const char *key, uint64_t otherwise)
 static void read_framing(struct plan_model *m, const char *line)
 {
 	char room[PLAN_TEXT_MAX];
-	const char *name = value_of(line, "frame=", room)[0] ? room : "raw";
-	size_t n = strcspn(name, ":");
 
 	m->args.max = (uint32_t)number_of(line, "max=", 65536);
-	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
-		if (strlen(codecs[i].name) != n || memcmp(codecs[i].name, name, n) != 0)
-			continue;
-		m->ref = codecs[i].ref;
-		if (m->ref->parse && m->ref->parse(&m->args, codecs[i].preset[0] ? codecs[i].preset : name + n + 1) < 0)
-			break;
-		return;
-	}
-	sb_found("model: cannot read the framing of %s", line);
+	m->ref = ref_read(&m->args, value_of(line, "frame=", room)[0] ? room : "raw");
+	if (!m->ref)
+		sb_found("model: cannot read the framing of %s", line);
 }
 
 static void read_pattern(struct plan_model *m, const char *line)

@@ -5,9 +5,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,13 +20,13 @@
 #include "script/script.h"
 #include "sys_both.h"
 
-enum { SLOTS = 8, SPINS_MAX = 20000, DGRAMS_MAX = SIM_DGRAMS };
+enum { SLOTS = 8, SPINS_MAX = 20000, DGRAMS_MAX = SIM_DGRAMS, FLUSH_MS = 2000 };
 
 struct player {
 	struct real *r;
 	struct real_peer *slot[SLOTS];
-	uint32_t current, listener, dgrams; /* dgrams: sent since the last rest */
-	bool has_listener, is_alone;
+	uint32_t current, listener, dgrams;   /* dgrams: sent since the last rest */
+	bool has_listener, is_alone, has_rst; /* has_rst: a reset may be under way */
 	const char *path;
 	uint64_t asked; /* datagrams sent */
 };
@@ -52,9 +55,12 @@ static struct sb_conn *conn_at_fd(struct sb_server *srv, int fd)
 	return NULL;
 }
 
-/* Connections of a unix socket have no names, but come one after the other. */
+/* Connections of a unix socket have no names, but come one after the other. Peers of two listeners may have the same
+ * port. */
 static bool is_of(const struct real *r, const struct real_peer *p, const struct sb_conn *c)
 {
+	if (p->is_dgram || p->listener != c->listener)
+		return false;
 	return p->port ? p->port == c->peer.port : p == &r->peer[c->id - 1];
 }
 
@@ -69,16 +75,27 @@ static struct sb_conn *conn_of(const struct real *r, const struct real_peer *p)
 	return NULL;
 }
 
+static uint16_t port_of(int r, const struct sockaddr_in *a)
+{
+	return r == 0 && a->sin_family == AF_INET ? ntohs(a->sin_port) : 0;
+}
+
+/* Whose connection this is, which is refused. */
 static struct real_peer *peer_at_port(struct real *r, int fd)
 {
 	struct sockaddr_in a = {0};
 	socklen_t n = sizeof(a);
+	uint16_t port = port_of(getpeername(fd, (struct sockaddr *)&a, &n), &a), here;
 
-	if (getpeername(fd, (struct sockaddr *)&a, &n) < 0 || a.sin_family != AF_INET)
-		return NULL;
-	for (uint32_t i = 0; i < r->peers; i++)
-		if (r->peer[i].port == ntohs(a.sin_port) && !r->peer[i].is_dgram)
-			return &r->peer[i];
+	n = sizeof(a);
+	here = port_of(getsockname(fd, (struct sockaddr *)&a, &n), &a);
+	for (uint32_t i = 0; port && i < r->peers; i++) {
+		struct real_peer *p = &r->peer[i];
+
+		if (!p->is_dgram && !p->is_closed && p->port == port &&
+		    r->srv->listeners[p->listener].endpoint.addr.port == here)
+			return p;
+	}
 	return NULL;
 }
 
@@ -90,7 +107,7 @@ static void on_close(int fd)
 	struct real_peer *p = c ? NULL : peer_at_port(r, fd);
 
 	for (uint32_t i = 0; c && i < r->peers; i++)
-		if (!r->peer[i].is_dgram && !r->peer[i].is_closed && is_of(r, &r->peer[i], c))
+		if (!r->peer[i].is_closed && is_of(r, &r->peer[i], c))
 			p = &r->peer[i];
 	if (!p)
 		return;
@@ -200,13 +217,86 @@ static bool is_all_at_rest(const struct player *p)
 	return true;
 }
 
+/* Tells us that what was sent before has come: the loopback device has one queue. Open for as long as the program. */
+static int messenger(void)
+{
+	static int fd = -1;
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t n = sizeof(a);
+
+	if (fd >= 0)
+		return fd;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = must(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+	must(bind(fd, (struct sockaddr *)&a, n), "bind");
+	must(getsockname(fd, (struct sockaddr *)&a, &n), "getsockname");
+	must(connect(fd, (struct sockaddr *)&a, n), "connect");
+	return fd;
+}
+
+/* A datagram to ourselves: when it is here, so is the reset before it. */
+static void settle(struct player *p)
+{
+	char byte = 0;
+	ssize_t n;
+
+	must((int)send(messenger(), &byte, 1, 0), "send");
+	do
+		n = recv(messenger(), &byte, 1, 0);
+	while (n < 0 && errno == EINTR);
+	must((int)n, "recv");
+	p->has_rst = false;
+}
+
+/* Sends what the script has let it say since the last time, all at once. */
+static void push(struct real_peer *q)
+{
+	if (q->is_dgram || q->is_rst || q->is_closed || q->pushed_n == q->sent_n)
+		return;
+	must((int)send(q->fd, q->sent + q->pushed_n, q->sent_n - q->pushed_n, MSG_NOSIGNAL), "send");
+	q->pushed_n = q->sent_n;
+}
+
+/* Until all of it has left: a reset would leave out the rest. */
+static void flush(struct real_peer *q)
+{
+	int n = 0;
+
+	push(q);
+	for (int i = 0; q->port && i < FLUSH_MS && ioctl(q->fd, SIOCOUTQNSD, &n) == 0 && n > 0; i++)
+		poll(NULL, 0, 1);
+	if (n > 0)
+		sb_found("the machine cannot: %d bytes of a peer's are not sent", n);
+}
+
+/* Grows with whatever is done. */
+static uint64_t done_of(const struct real *r)
+{
+	uint64_t done = r->srv->count[SB_COUNT_ACCEPTED] + r->srv->count[SB_COUNT_REFUSED] +
+			r->srv->count[SB_COUNT_DATAGRAMS_IN];
+
+	for (uint32_t i = 0; i < r->peers; i++) {
+		const struct real_peer *p = &r->peer[i];
+		const struct sb_conn *c = p->is_dgram ? NULL : conn_of(r, p);
+
+		done += p->got_n + p->is_closed + (c ? c->session.leg.in + c->session.leg.out : p->in + p->out);
+	}
+	return done;
+}
+
 static void rest(struct player *p)
 {
 	struct real *r = p->r;
+	uint64_t done = 0;
 
 	p->dgrams = 0;
+	for (uint32_t i = 0; i < r->peers; i++)
+		push(&r->peer[i]);
+	if (p->has_rst)
+		settle(p);
 	for (uint32_t spins = 0;; spins++) {
 		int err = sb_server_step(r->srv, 0);
+		uint64_t before = done;
 
 		if (err < 0)
 			sb_found("%s: the server cannot go on: %s", r->backend, sb_errname(err));
@@ -214,6 +304,8 @@ static void rest(struct player *p)
 			drain(r, &r->peer[i]);
 		if (is_all_at_rest(p))
 			return;
+		done = done_of(r);
+		spins = done > before ? 0 : spins;
 		if (spins > 100)
 			sched_yield();
 		if (spins > 1000)
@@ -261,6 +353,17 @@ static void run(struct player *p)
 	rest(p);
 }
 
+/* An engine's clock interrupts it now and then. */
+static void connect_to(int fd, const void *addr, socklen_t n)
+{
+	int r;
+
+	do
+		r = connect(fd, addr, n);
+	while (r < 0 && errno == EINTR);
+	must(r, "connect");
+}
+
 static int dial(const struct player *p, const struct sb_listener *l, uint16_t *port)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -269,14 +372,18 @@ static int dial(const struct player *p, const struct sb_listener *l, uint16_t *p
 	int kind = l->endpoint.on == SB_ON_UDP ? SOCK_DGRAM : SOCK_STREAM;
 	int fd = must(socket(is_unix ? AF_UNIX : AF_INET, kind | SOCK_CLOEXEC, 0), "socket");
 	socklen_t n = sizeof(in);
+	int on = 1;
 
 	snprintf(un.sun_path, sizeof(un.sun_path), "%s", p->path);
-	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	memcpy(&in.sin_addr, l->endpoint.addr.ip, 4);
 	if (is_unix)
-		must(connect(fd, (struct sockaddr *)&un, sizeof(un)), "connect");
+		connect_to(fd, &un, sizeof(un));
 	else
-		must(connect(fd, (struct sockaddr *)&in, sizeof(in)), "connect");
+		connect_to(fd, &in, sizeof(in));
 	*port = 0;
+	/* Who waits for acknowledgements has them lost by a reset. */
+	if (kind == SOCK_STREAM && !is_unix)
+		must(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), "setsockopt");
 	if (!is_unix) {
 		must(getsockname(fd, (struct sockaddr *)&in, &n), "getsockname");
 		*port = ntohs(in.sin_port);
@@ -321,8 +428,6 @@ static void payload(struct real_peer *q, const struct sbs_event *e)
 	if (n > SIM_SENT_MAX - q->sent_n)
 		n = SIM_SENT_MAX - q->sent_n;
 	sb_copy(q->sent + q->sent_n, room, n);
-	if (!q->is_dgram && n > 0)
-		must((int)send(q->fd, room, n, MSG_NOSIGNAL), "send");
 	q->sent_n += (uint32_t)n;
 }
 
@@ -330,18 +435,20 @@ static void fin(struct real_peer *q)
 {
 	if (!q || q->is_dgram || !can_send(q))
 		return;
+	push(q);
 	q->is_fin = true;
 	if (!q->is_closed)
 		shutdown(q->fd, SHUT_WR);
 }
 
-static void rst(struct real_peer *q)
+static void rst(struct player *p, struct real_peer *q)
 {
 	struct linger now = {.l_onoff = 1};
 
 	if (!q || q->is_dgram || q->is_rst)
 		return;
-	q->is_rst = true;
+	flush(q);
+	q->is_rst = p->has_rst = true;
 	setsockopt(q->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 	close(q->fd);
 	q->fd = -1;
@@ -365,11 +472,13 @@ static void act(struct player *p, const struct sbs_event *e)
 		if (q && q->is_dgram)
 			send_dgram(p, q);
 		break;
+	case SBS_DRAIN: /* it has read whatever there was */
+		break;
 	case SBS_FIN:
 		fin(current(p));
 		break;
 	case SBS_RST:
-		rst(current(p));
+		rst(p, current(p));
 		break;
 	case SBS_KNOB:
 		p->has_listener |= e->arg[0] == 'y';
@@ -394,18 +503,42 @@ static int next_fd(void)
 	return fd;
 }
 
+/* Another address of the loopback device for each server. At one and the same there would soon be hardly a port that no
+ * connection of before still lingers at (TIME_WAIT), and bind looks for one for milliseconds. */
+static void choose_address(char out[16])
+{
+	static unsigned servers;
+	unsigned x = (unsigned)getpid() * 7919 + servers++;
+
+	snprintf(out, 16, "127.%u.%u.%u", 1 + x / 62500 % 250, 1 + x / 250 % 250, 1 + x % 250);
+}
+
+/* The listener's text, with an address, or a path, of ours. */
+static void place(const char **listen, char room[256], const char *path, const char *address)
+{
+	static const char here[] = "127.0.0.1:";
+	const char *line = strchr(*listen, ','), *at = strstr(*listen, here);
+
+	if (strncmp(*listen, "unix:", 5) == 0)
+		snprintf(room, 256, "unix:%s%s", path, line ? line : "");
+	else if (at)
+		snprintf(room, 256, "%.*s%s:%s", (int)(at - *listen), *listen, address, at + sizeof(here) - 1);
+	else
+		return;
+	*listen = room;
+}
+
 static void open_server(struct player *p, struct fuzz_config *f, struct arena *a)
 {
-	static char listen[256];
+	static char listen[FUZZ_LISTENS_MAX][256];
+	char address[16];
 	struct sb_server_env env = {.sys = sys_real()};
 	struct sb_fault fault = {0};
-	const char *line = strchr(f->listens[0], ',');
 
 	f->c.log_fd = -1;
-	if (strncmp(f->listens[0], "unix:", 5) == 0) {
-		snprintf(listen, sizeof(listen), "unix:%s%s", p->path, line ? line : "");
-		f->listens[0] = listen;
-	}
+	choose_address(address);
+	for (size_t i = 0; i < f->c.listens_n; i++)
+		place(&f->listens[i], listen[i], p->path, address);
 	if (sb_server_open(&p->r->srv, a->mem, a->size, &f->c, &env, &fault) < 0)
 		sb_found("%s: config %c: %s", p->r->backend, f->letter, fault.text);
 }
@@ -438,8 +571,10 @@ void real_play(struct real *r, const char *backend, const uint8_t *script, size_
 	struct player p = {.r = r, .path = path};
 	struct sbs_event e;
 	struct arena *a;
-	int fd = next_fd();
+	int fd;
 
+	messenger();
+	fd = next_fd();
 	*r = (struct real){.backend = backend};
 	watched = r;
 	fuzz_config_read(&config, script, n, backend);

@@ -2,7 +2,8 @@
  *
  * A server on the real kernel, and the peers of a script on real sockets, in one thread. Nothing waits for a time: a
  * peer acts, and then the server is stepped until all that was sent has been read, answered and ended. What that comes
- * to does not depend on the machine.
+ * to does not depend on the machine: a peer resets only when nothing it has sent waits in its own kernel, where it
+ * would be lost, and the server goes on when the reset is there.
  */
 #ifndef SB_FUZZ_REAL_H
 #define SB_FUZZ_REAL_H
@@ -21,7 +22,7 @@ struct real_peer {
 	uint64_t in, out;
 	/* what has come back; of datagrams each behind its size, two bytes */
 	bool has_end, has_rst;
-	uint32_t sent_n, dgram_from;
+	uint32_t sent_n, pushed_n, dgram_from; /* pushed_n: given to the kernel */
 	uint64_t got_n;
 	uint8_t *sent, *got; /* room for SIM_SENT_MAX and SIM_OUT_MAX bytes */
 };

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,6 +29,9 @@
 #include "target.h"
 
 enum { INPUT_MAX = 1 << 20, PATH_ROOM = 4096 };
+
+/* As the engines have it. */
+#define MEMORY_MAX (2ULL << 30)
 
 /* The C library's name for it is the sanitizers' own; absent without one. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
@@ -269,6 +273,26 @@ static void release(struct inputs *in)
 	free(in->v);
 }
 
+/* An input that eats memory ends the process and not the machine; so with the children of -m and -q. Not RLIMIT_AS: a
+ * sanitizer reserves more than there is. */
+static void limit_memory(void)
+{
+	struct rlimit limit;
+	unsigned long long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/self/status", "r");
+
+	while (f && kib == 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "VmData: %llu", &kib);
+	if (f)
+		fclose(f);
+	if (kib == 0 || getrlimit(RLIMIT_DATA, &limit) < 0)
+		return;
+	limit.rlim_cur = (rlim_t)((kib << 10) + MEMORY_MAX);
+	if (limit.rlim_max == RLIM_INFINITY || limit.rlim_cur <= limit.rlim_max)
+		setrlimit(RLIMIT_DATA, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	struct inputs in = {0};
@@ -295,6 +319,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s [-v] [-s | -q | -b ROUNDS | -m SMALL] FILE|FOLDER...\n", argv[0]);
 		return 2;
 	}
+	limit_memory();
 	signal(SIGABRT, on_abort);
 	if (__sanitizer_set_death_callback)
 		__sanitizer_set_death_callback(say_running);

@@ -104,37 +104,43 @@ static bool check_line(struct sb_line *line, const uint8_t *p, size_t n)
 	return true;
 }
 
-/* The help is a beginning of the whole help, and the whole one has every key, in lines that are not too long. */
-static void check_help(size_t room)
+static char help[16384]; /* whole */
+static size_t help_n;
+
+/* It has every key, in lines that are not too long. Before main: in the first run it would be what makes that one
+ * differ. */
+__attribute__((constructor)) static void make_help(void)
 {
-	static char all[16384], some[16384];
-	static size_t all_n;
-	struct sb_text t = sb_text_in(some, room % sizeof(some));
+	struct sb_text t = sb_text_in(help, sizeof(help));
 	size_t from = 0;
 
 	sb_keys_help(&t);
-	if (all_n &&
-	    (t.n != (t.cap < all_n ? t.cap : all_n) || (t.lost > 0) != (t.n < all_n) || memcmp(some, all, t.n) != 0))
-		sb_found("help: in %zu bytes it is another", t.cap);
-	if (all_n)
-		return;
-	t = sb_text_in(all, sizeof(all));
-	sb_keys_help(&t);
-	all_n = t.n;
+	help_n = t.n;
 	for (int i = 0; i < SB_KEYS_N; i++) {
 		char line[64];
 
 		snprintf(line, sizeof(line), "\n  %s=%s", sb_keys[i].name, sb_keys[i].arg);
-		if (!memmem(all, all_n, line, strlen(line)) || sb_key_name_at(NULL, (size_t)i) != sb_keys[i].name)
+		if (!memmem(help, help_n, line, strlen(line)) || sb_key_name_at(NULL, (size_t)i) != sb_keys[i].name)
 			sb_found("help: it lacks %s=", sb_keys[i].name);
 	}
-	for (size_t i = 0; i < all_n; i++) {
-		if (all[i] != '\n')
+	for (size_t i = 0; i < help_n; i++) {
+		if (help[i] != '\n')
 			continue;
 		if (i - from > 100)
 			sb_found("help: a line of %zu characters", i - from);
 		from = i + 1;
 	}
+}
+
+/* With less room it is the beginning of it. */
+static void check_help(size_t room)
+{
+	static char some[sizeof(help)];
+	struct sb_text t = sb_text_in(some, room % sizeof(some));
+
+	sb_keys_help(&t);
+	if (t.n != (t.cap < help_n ? t.cap : help_n) || (t.lost > 0) != (t.n < help_n) || memcmp(some, help, t.n) != 0)
+		sb_found("help: in %zu bytes it is another", t.cap);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -92,8 +92,7 @@ static void check_refusal(const struct run *r, const struct fuzz_config *f, int 
 
 	if (k->faults == 0 && k->file != SIM_FILE_LIVE)
 		sb_found("%s: config %c: %s", r->backend, f->letter, fault->text);
-	/* What fails while it is undone again is not why. */
-	if (k->sweep_hit != SIM_CALL_UNLINK && err != (is_file && err == -EADDRINUSE ? -EADDRINUSE : k->fault_err))
+	if (err != (is_file && err == -EADDRINUSE ? -EADDRINUSE : k->fault_err))
 		sb_found("%s: config %c: fails with %s, and not with %s: %s", r->backend, f->letter, sb_errname(err),
 			 sb_errname(k->fault_err), fault->text);
 	if (fault->code != err || !strstr(fault->text, sb_strerror(err)))

@@ -30,6 +30,7 @@
 #include <errno.h>
 
 #include "found.h"
+#include "knob.h"
 #include "script/script.h"
 #include "session_life.h"
 #include "target.h"
@@ -72,39 +73,24 @@ enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
 
 /* A row, read once: by src/, and by the model. */
 static struct subject {
-	bool is_ready;
 	struct plan_made made;
 	struct plan_model model;
 	uint64_t limit[SB_LIMIT_COUNT];
 } subjects[ROWS];
 
-static struct subject *subject_of(int row)
+/* Before main: made when they are needed, they would be what makes two runs of an input differ. */
+__attribute__((constructor)) static void make_subjects(void)
 {
-	struct subject *s = &subjects[row];
+	for (int row = 0; row < ROWS; row++) {
+		struct subject *s = &subjects[row];
 
-	if (!s->is_ready) {
 		plan_make(&s->made, rows[row].line, SB_ON_TCP, rows[row].is_strict, rows[row].limits);
 		plan_model_read(&s->model, rows[row].line);
 		plan_model_limits(s->limit, rows[row].is_strict, rows[row].limits);
-		s->is_ready = true;
 	}
-	return s;
 }
 
 /* ---- what the script sets before the start ---- */
-
-static const struct {
-	uint8_t letter;
-	enum sb_limit limit;
-} limits[] = {
-#define SBS_KNOB_LIMIT(letter, limit) {letter, SB_LIMIT_##limit},
-#define SBS_KNOB(letter, id)
-#include "script/knobs.def"
-#undef SBS_KNOB_LIMIT
-#undef SBS_KNOB
-};
-
-enum { LIMITS = sizeof(limits) / sizeof(limits[0]) };
 
 struct setup {
 	int row;
@@ -127,6 +113,8 @@ static uint64_t limit_value(enum sb_limit which, uint64_t v)
 
 static void set_up_knob(struct setup *s, const struct sbs_event *e)
 {
+	int limit = fuzz_knob_limit(e->arg[0]);
+
 	for (int i = 0; e->arg[0] == 'c' && s->row < 0 && i < ROWS; i++)
 		if (rows[i].letter == e->arg[1])
 			s->row = i;
@@ -136,11 +124,10 @@ static void set_up_knob(struct setup *s, const struct sbs_event *e)
 		s->answer = e->v;
 	if (e->arg[0] == 'V')
 		s->age = UINT32_MAX - e->v;
-	for (int i = 0; i < LIMITS; i++)
-		if (limits[i].letter == e->arg[0] && !s->is_set[limits[i].limit]) {
-			s->is_set[limits[i].limit] = true;
-			s->limit[limits[i].limit] = limit_value(limits[i].limit, e->v);
-		}
+	if (limit >= 0 && !s->is_set[limit]) {
+		s->is_set[limit] = true;
+		s->limit[limit] = limit_value((enum sb_limit)limit, e->v);
+	}
 	if (!strchr("chwmKSRVA", e->arg[0]) || e->arg[0] == '\0')
 		s->is_plain = false;
 }
@@ -374,21 +361,19 @@ static bool has_twin(const struct plan_model *m)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct life whole, twin;
-	uint64_t before[LIMITS][2];
+	uint64_t before[SB_LIMIT_COUNT][2];
 	struct setup set;
 	struct subject *s;
 
 	if (n > SCRIPT_MAX)
 		n = SCRIPT_MAX;
 	set_up(&set, data, n);
-	s = subject_of(set.row);
-	for (int i = 0; i < LIMITS; i++) {
-		enum sb_limit which = limits[i].limit;
-
-		before[i][0] = s->made.limits.v[which];
-		before[i][1] = s->limit[which];
-		if (set.is_set[which])
-			s->made.limits.v[which] = s->limit[which] = set.limit[which];
+	s = &subjects[set.row];
+	for (int i = 0; i < SB_LIMIT_COUNT; i++) {
+		before[i][0] = s->made.limits.v[i];
+		before[i][1] = s->limit[i];
+		if (set.is_set[i])
+			s->made.limits.v[i] = s->limit[i] = set.limit[i];
 	}
 	live(&whole, s, &set, data, n, false);
 	digest = whole.hash * 31 + whole.out_hash;
@@ -397,9 +382,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		compare(&whole, &twin);
 		digest = digest * 31 + twin.hash;
 	}
-	for (int i = 0; i < LIMITS; i++) {
-		s->made.limits.v[limits[i].limit] = before[i][0];
-		s->limit[limits[i].limit] = before[i][1];
+	for (int i = 0; i < SB_LIMIT_COUNT; i++) {
+		s->made.limits.v[i] = before[i][0];
+		s->limit[i] = before[i][1];
 	}
 	return 0;
 }

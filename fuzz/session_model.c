@@ -233,8 +233,8 @@ static bool is_lingering(const struct session_model *m)
 static void decode(struct session_model *m, uint64_t now)
 {
 	while (m->whole < m->heard) {
-		struct ref_answer a =
-			m->plan->ref->decode(&m->plan->args, m->stream + m->whole, (size_t)(m->heard - m->whole));
+		struct ref_answer a = ref_decode(m->plan->ref, &m->plan->args, m->whole, m->stream + m->whole,
+						 (size_t)(m->heard - m->whole));
 
 		if (a.err) {
 			m->broken = a.err;

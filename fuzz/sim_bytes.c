@@ -89,7 +89,8 @@ static long recv_now(struct sb_sys *k, struct sim_conn *c, uint8_t *p, size_t n)
 	if (c->is_late_in)
 		return -EAGAIN;
 	if (some == 0) {
-		if (c->err)
+		/* EPIPE is for who sends: see sim_rst(). */
+		if (c->err && c->err != -EPIPE)
 			return take_err(c);
 		if (!c->is_fin_here && !c->is_rst)
 			return -EAGAIN;
@@ -165,7 +166,8 @@ static long send_now(struct sb_sys *k, struct sim_conn *c, const struct sb_slice
 {
 	size_t some = want;
 
-	if (c->err)
+	/* A unix socket keeps it for recv. */
+	if (c->err && c->addr.family != SB_UNIX)
 		return take_err(c);
 	if (c->is_rst || c->is_shut)
 		return -EPIPE;
@@ -188,6 +190,7 @@ static long send_now(struct sb_sys *k, struct sim_conn *c, const struct sb_slice
 	if (c->is_gone) {
 		c->is_rst = true;
 		c->err = -EPIPE;
+		sim_push(c);
 		sim_wake(k, c->fd);
 	}
 	return (long)some;

@@ -86,7 +86,31 @@ void sim_fin(struct sb_sys *k, struct sim_conn *c)
 	c->is_fin_apart = c->cuts > 0 && c->cut[c->cuts - 1] == c->sent_n;
 }
 
-/* What had arrived stays readable. */
+void sim_push(struct sim_conn *c)
+{
+	c->here_n = c->sent_n;
+	c->is_fin_here = c->is_fin;
+}
+
+/* What the kernel says of a reset. Whoever has the peer's end finds that, and only a send fails; when both have ended
+ * there is nothing left to reset. */
+static int reset_err(const struct sim_conn *c)
+{
+	if (!c->is_fin)
+		return -ECONNRESET;
+	return c->is_shut ? 0 : -EPIPE;
+}
+
+/* A unix socket has no reset: its peer closes, and that is an end, unless there was something it had not read. */
+static int unix_err(struct sim_conn *c)
+{
+	if (c->out_n > c->drained)
+		return -ECONNRESET;
+	c->is_fin = true;
+	return 0;
+}
+
+/* What was sent before arrives before, and stays readable. */
 void sim_rst(struct sb_sys *k, struct sim_conn *c)
 {
 	/* Lost before, it is now gone for its peer as well. */
@@ -94,7 +118,8 @@ void sim_rst(struct sb_sys *k, struct sim_conn *c)
 	if (c->is_dgram || c->is_rst)
 		return;
 	c->is_rst = true;
-	c->err = -ECONNRESET;
+	c->err = c->addr.family == SB_UNIX ? unix_err(c) : reset_err(c);
+	sim_push(c);
 	sim_wake(k, c->fd);
 }
 
@@ -111,6 +136,7 @@ void sim_drain(struct sb_sys *k, struct sim_conn *c, uint64_t n)
 		c->read_n = n < c->come_n - c->read_n ? c->read_n + n : c->come_n;
 		c->read_at = k->now;
 	}
+	c->drained = n > UINT64_MAX / 2 ? UINT64_MAX / 2 : c->drained + n;
 	if (!c->wants_room || n == 0)
 		return;
 	c->wants_room = false;

@@ -461,9 +461,12 @@ int sb_sys_wake_clear(struct sb_sys *k, int fd)
 
 int sb_sys_unlink_socket(struct sb_sys *k, const char *path)
 {
-	int r = sim_fault(k, SIM_CALL_UNLINK, SIM_SITE);
+	int err = k->fault_err, r = sim_fault(k, SIM_CALL_UNLINK, SIM_SITE);
 	uint32_t i = file_at(k, path);
 
+	/* What comes away with its listener: nobody hears of that. */
+	if (i < k->files_n)
+		k->fault_err = err;
 	if (i == k->files_n && k->file == SIM_FILE_LIVE)
 		sb_found("kernel: unlink of the file of a server that is alive");
 	if (i == k->files_n && k->file == SIM_FILE_NONE)

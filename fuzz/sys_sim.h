@@ -13,9 +13,10 @@
  *   sim_peer.c   the peers' side, which a target plays
  *
  * It behaves as Linux was measured to (the threat model's table): accept succeeds on a connection that was reset, and
- * recv then says so; what had arrived before an RST can still be read; a send after the peer's close succeeds once; a
- * close with unread bytes resets; a short send is followed by an edge when there is room; epoll reports all that is
- * true of a socket when anything about it has changed, and only then.
+ * recv then says so; what had arrived before an RST can still be read, and when that ends with a FIN, recv finds the
+ * end and never hears of the RST; a unix socket has no reset; a send after the peer's close succeeds once; a close with
+ * unread bytes resets; a short send is followed by an edge when there is room; epoll reports all that is true of a
+ * socket when anything about it has changed, and only then.
  *
  * It is also the witness. What it never lets pass: a call on a descriptor that is closed (numbers are not used twice),
  * a send of nothing, a socket option outside of the list, waiting again and again without anything done, a look at the
@@ -112,7 +113,7 @@ struct sim_conn {
 	bool is_net_slow;              /* nothing comes to the peer's kernel */
 	bool wants_room, is_late_in, is_late_out, is_linger0;
 	int err;                    /* what the kernel will say next */
-	uint64_t window;            /* bytes that a send still takes */
+	uint64_t window, drained;   /* bytes that a send still takes; that the peer has read, so far */
 	uint16_t cut[SIM_CUTS_MAX]; /* ends of segments */
 	uint32_t cuts, cut_at;
 	uint32_t shut_in_n;  /* in_n when the server's FIN went out */
@@ -163,7 +164,7 @@ struct sb_sys {
 	bool is_spared;        /* calls are not counted, and a sweep passes them over */
 	struct sim_seen *seen; /* room for SIM_CALLS_SEEN of them, or NULL */
 	uint32_t faults;       /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
-	int fault_err;         /* of the last */
+	int fault_err;         /* of the last that somebody hears of */
 	enum sim_file file;    /* at every path that has none of ours */
 	char files[SIM_FILES][SIM_PATH_MAX]; /* of ours */
 	uint32_t files_n;
@@ -257,6 +258,8 @@ struct sim_conn *sim_stream(struct sb_sys *k, int fd, const char *call);
 #define SIM_SITE __builtin_return_address(0)
 /* -errno if this call is to fail, else 0. */
 int sim_fault(struct sb_sys *k, enum sim_call call, const void *site);
+/* Everything the peer has sent is here. */
+void sim_push(struct sim_conn *c);
 /* Something has changed about this descriptor: an edge. */
 void sim_wake(struct sb_sys *k, int fd);
 /* Something was done. */

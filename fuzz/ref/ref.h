@@ -36,12 +36,28 @@ struct ref_codec {
 	/* Reads ARGS into a. 0, or -1 when they are not written as they should be. NULL: there are none. */
 	int (*parse)(struct ref_args *a, const char *args);
 	struct ref_answer (*decode)(const struct ref_args *a, const uint8_t *p, size_t n);
+	/* The same where the stream begins. NULL: that is no different. */
+	struct ref_answer (*decode_first)(const struct ref_args *a, const uint8_t *p, size_t n);
 	/* Writes payload p[0..n) with its framing to out, which has room for n + 96 bytes: the size, or SB_E_*. */
 	long (*encode)(const struct ref_args *a, const uint8_t *p, size_t n, uint8_t *out);
 };
 
 /* One for each implementation that codecs.def names. */
-extern const struct ref_codec ref_raw, ref_line, ref_crlf, ref_delim, ref_fixed, ref_len, ref_varint, ref_netstring;
+extern const struct ref_codec ref_raw, ref_line, ref_crlf, ref_delim, ref_fixed, ref_len, ref_varint, ref_netstring,
+	ref_chunked, ref_sse, ref_resp;
+
+/* A row of codecs.def. preset: its arguments, when they are not the user's to give. */
+struct ref_row {
+	const char *name, *preset;
+	const struct ref_codec *codec;
+};
+
+/* The row that "frame=TEXT" names, or NULL. */
+const struct ref_row *ref_row_of(const char *text);
+
+/* The framing that "frame=TEXT" asks for, its arguments read into a; NULL when there is none that is so called or it
+ * has others. */
+const struct ref_codec *ref_read(struct ref_args *a, const char *text);
 
 static inline struct ref_answer ref_frame(size_t wire, size_t at, size_t n)
 {
@@ -62,6 +78,13 @@ static inline struct ref_answer ref_more(void)
 	struct ref_answer a = {.err = 0};
 
 	return a;
+}
+
+/* What p[0..n) are, with so many bytes of the stream before them. */
+static inline struct ref_answer ref_decode(const struct ref_codec *c, const struct ref_args *a, uint64_t before,
+					   const uint8_t *p, size_t n)
+{
+	return before == 0 && c->decode_first ? c->decode_first(a, p, n) : c->decode(a, p, n);
 }
 
 /* Copies, one byte after the other. Returns n. */

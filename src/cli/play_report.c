@@ -2,8 +2,6 @@
  * What became of a script: a line for each connection, what was skipped and why, and a summary. */
 #include "cli/play.h"
 
-#include "cli/say.h"
-
 enum { ROOM = 4096 };
 
 static const char *const ends[SB_PLAY_ENDS] = {
@@ -28,27 +26,6 @@ static bool is_same(const struct sb_play *p, const struct sb_play_conn *c)
 	       (!p->is_dgram || c->t.recvs == c->t.sends);
 }
 
-/* "sent 12 bytes in 2 sends, received 12 bytes in 1 recv" */
-static void say_tally(struct sb_text *t, const struct sb_tally *n)
-{
-	sb_text_str(t, "sent ");
-	sb_say_count(t, n->sent, "byte");
-	sb_text_str(t, " in ");
-	sb_say_count(t, n->sends, "send");
-	sb_text_str(t, ", received ");
-	sb_say_count(t, n->received, "byte");
-	sb_text_str(t, " in ");
-	sb_say_count(t, n->recvs, "recv");
-}
-
-static void json_tally(struct sb_text *t, const struct sb_tally *n)
-{
-	sb_json_num(t, "sends", n->sends);
-	sb_json_num(t, "sent", n->sent);
-	sb_json_num(t, "recvs", n->recvs);
-	sb_json_num(t, "received", n->received);
-}
-
 /* ---- connections ---- */
 
 static void address(const struct sb_play_conn *c, char *room, size_t n)
@@ -71,7 +48,7 @@ static void json_conn(struct sb_play *p, uint32_t i)
 	address(c, from, sizeof(from));
 	if (c->local.port)
 		sb_json_str(&t, "from", from);
-	json_tally(&t, &c->t);
+	sb_json_tally(&t, &c->t);
 	sb_json_num(&t, "unsent", c->unsent);
 	sb_json_bool(&t, "same", is_same(p, c));
 	sb_json_str(&t, "end", words[c->end]);
@@ -97,7 +74,7 @@ static void say_conn(struct sb_play *p, uint32_t i)
 		sb_text_str(&t, from);
 	}
 	sb_text_str(&t, "): ");
-	say_tally(&t, &c->t);
+	sb_say_tally(&t, &c->t);
 	if (is_same(p, c))
 		sb_text_str(&t, ": the same bytes");
 	if (c->unsent) {
@@ -265,23 +242,13 @@ void sb_play_summary(struct sb_play *p)
 	if (s->plan.is_json) {
 		sb_json_begin(&t, "summary");
 		sb_json_num(&t, "connections", p->conns);
-		json_tally(&t, &all);
-		sb_json_bool(&t, "stopped", *s->stop != 0);
-		sb_json_num(&t, "exit", (uint64_t)s->exit);
-		sb_json_num(&t, "ns", ns);
-		sb_text_char(&t, '}');
-		sb_send_emit(s, &t);
+		sb_json_tally(&t, &all);
+		sb_report_end(s, &t, ns, "");
 		return;
 	}
 	sb_text_str(&t, "summary: ");
 	sb_say_count(&t, p->conns, "connection");
 	sb_text_str(&t, ", ");
-	say_tally(&t, &all);
-	sb_text_str(&t, ", in ");
-	sb_say_span(&t, ns);
-	if (*s->stop)
-		sb_text_str(&t, *s->stop == SIGINT ? ", ended by INT" : ", ended by TERM");
-	else if (!p->is_dgram && p->after == 0)
-		sb_text_str(&t, "; a new connection is taken");
-	sb_send_emit(s, &t);
+	sb_say_tally(&t, &all);
+	sb_report_end(s, &t, ns, !p->is_dgram && p->after == 0 ? "; a new connection is taken" : "");
 }

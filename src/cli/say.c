@@ -24,6 +24,18 @@ void sb_say_span(struct sb_text *t, uint64_t ns)
 	sb_text_str(t, room);
 }
 
+void sb_say_tally(struct sb_text *t, const struct sb_tally *n)
+{
+	sb_text_str(t, "sent ");
+	sb_say_count(t, n->sent, "byte");
+	sb_text_str(t, " in ");
+	sb_say_count(t, n->sends, "send");
+	sb_text_str(t, ", received ");
+	sb_say_count(t, n->received, "byte");
+	sb_text_str(t, " in ");
+	sb_say_count(t, n->recvs, "recv");
+}
+
 static void json_name(struct sb_text *t, const char *name)
 {
 	sb_text_str(t, ",\"");
@@ -49,6 +61,14 @@ void sb_json_str(struct sb_text *t, const char *name, const char *v)
 	sb_text_char(t, '"');
 	sb_text_json(t, sb_slice_cstr(v));
 	sb_text_char(t, '"');
+}
+
+void sb_json_tally(struct sb_text *t, const struct sb_tally *n)
+{
+	sb_json_num(t, "sends", n->sends);
+	sb_json_num(t, "sent", n->sent);
+	sb_json_num(t, "recvs", n->recvs);
+	sb_json_num(t, "received", n->received);
 }
 
 void sb_json_begin(struct sb_text *t, const char *event)

@@ -14,6 +14,7 @@
 
 #include "cli/cli.h"
 #include "cli/resolve.h"
+#include "cli/say.h"
 #include "sys/sys.h"
 
 enum sb_reply {
@@ -32,11 +33,6 @@ struct sb_send_plan {
 	bool is_udp_connected, is_corked, is_json;
 	const char *script;   /* a file: then the script says what is sent */
 	uint64_t max_time_ns; /* of the script, and of its end */
-};
-
-/* Calls that moved something, the bytes they moved, and the datagrams of which not all fitted. */
-struct sb_tally {
-	uint64_t sends, sent, recvs, received, cut;
 };
 
 struct sb_send {
@@ -117,6 +113,8 @@ void sb_report_recv(struct sb_send *s, size_t bytes, size_t kept);
 void sb_report_stray(struct sb_send *s, const struct sb_addr *from, size_t bytes);
 void sb_report_round(struct sb_send *s, uint64_t ns);
 void sb_report_summary(struct sb_send *s);
+/* The end of a summary, here and of a script, which took ns. well: what to add when nobody asked for its end. */
+void sb_report_end(struct sb_send *s, struct sb_text *t, uint64_t ns, const char *well);
 
 /* One line on stderr that begins with the endpoint, and an error event; sets exit. Returns false. */
 bool sb_send_fail(struct sb_send *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));

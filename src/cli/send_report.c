@@ -7,8 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cli/say.h"
-
 /* ---- lines ---- */
 
 enum { ROOM = 4096 }; /* a unix path of 107 bytes that all need escapes, twice, and the numbers */
@@ -18,15 +16,6 @@ void sb_send_emit(struct sb_send *s, struct sb_text *t)
 	sb_text_char(t, '\n');
 	sb_print(t);
 	s->is_mute = s->is_mute || ferror(stdout);
-}
-
-static void json_tally(struct sb_text *t, const struct sb_tally *n)
-{
-	sb_json_num(t, "sends", n->sends);
-	sb_json_num(t, "sent", n->sent);
-	sb_json_num(t, "recvs", n->recvs);
-	sb_json_num(t, "received", n->received);
-	sb_json_num(t, "cut", n->cut);
 }
 
 /* ---- events ---- */
@@ -162,21 +151,6 @@ void sb_report_stray(struct sb_send *s, const struct sb_addr *from, size_t bytes
 	sb_send_emit(s, &t);
 }
 
-/* "sent 1000 bytes in 10 sends, received 1000 bytes in 1 recv, in 0.21ms" */
-static void say_tally(struct sb_text *t, const struct sb_tally *n, uint64_t ns)
-{
-	sb_text_str(t, "sent ");
-	sb_say_count(t, n->sent, "byte");
-	sb_text_str(t, " in ");
-	sb_say_count(t, n->sends, "send");
-	sb_text_str(t, ", received ");
-	sb_say_count(t, n->received, "byte");
-	sb_text_str(t, " in ");
-	sb_say_count(t, n->recvs, "recv");
-	sb_text_str(t, ", in ");
-	sb_say_span(t, ns);
-}
-
 void sb_report_round(struct sb_send *s, uint64_t ns)
 {
 	uint64_t missing = s->peer.on == SB_ON_UDP && s->owed > 0 ? (uint64_t)s->owed : 0;
@@ -186,7 +160,8 @@ void sb_report_round(struct sb_send *s, uint64_t ns)
 	if (s->plan.is_json) {
 		sb_json_begin(&t, "round");
 		sb_json_num(&t, "round", s->round);
-		json_tally(&t, &s->now);
+		sb_json_tally(&t, &s->now);
+		sb_json_num(&t, "cut", s->now.cut);
 		sb_json_num(&t, "missing", missing);
 		if (s->plan.reply == SB_REPLY_ECHO)
 			sb_json_bool(&t, "same", missing == 0);
@@ -198,7 +173,9 @@ void sb_report_round(struct sb_send *s, uint64_t ns)
 	sb_text_str(&t, "round ");
 	sb_text_u64(&t, s->round);
 	sb_text_str(&t, ": ");
-	say_tally(&t, &s->now, ns);
+	sb_say_tally(&t, &s->now);
+	sb_text_str(&t, ", in ");
+	sb_say_span(&t, ns);
 	if (missing > 0) {
 		sb_text_str(&t, ": ");
 		sb_text_u64(&t, s->plan.count - missing);
@@ -211,6 +188,21 @@ void sb_report_round(struct sb_send *s, uint64_t ns)
 	sb_send_emit(s, &t);
 }
 
+void sb_report_end(struct sb_send *s, struct sb_text *t, uint64_t ns, const char *well)
+{
+	if (s->plan.is_json) {
+		sb_json_bool(t, "stopped", *s->stop != 0);
+		sb_json_num(t, "exit", (uint64_t)s->exit);
+		sb_json_num(t, "ns", ns);
+		sb_text_char(t, '}');
+	} else {
+		sb_text_str(t, ", in ");
+		sb_say_span(t, ns);
+		sb_text_str(t, *s->stop == 0 ? well : *s->stop == SIGINT ? ", ended by INT" : ", ended by TERM");
+	}
+	sb_send_emit(s, t);
+}
+
 void sb_report_summary(struct sb_send *s)
 {
 	uint64_t ns = sb_sys_now(s->sys) - s->began_ns;
@@ -220,22 +212,17 @@ void sb_report_summary(struct sb_send *s)
 	if (s->plan.is_json) {
 		sb_json_begin(&t, "summary");
 		sb_json_num(&t, "rounds", s->rounds_done);
-		json_tally(&t, &s->all);
+		sb_json_tally(&t, &s->all);
+		sb_json_num(&t, "cut", s->all.cut);
 		sb_json_num(&t, "missing", s->missing);
-		sb_json_bool(&t, "stopped", *s->stop != 0);
-		sb_json_num(&t, "exit", (uint64_t)s->exit);
-		sb_json_num(&t, "ns", ns);
-		sb_text_char(&t, '}');
-		sb_send_emit(s, &t);
+		sb_report_end(s, &t, ns, "");
 		return;
 	}
 	sb_text_str(&t, "summary: ");
 	sb_say_count(&t, s->rounds_done, "round");
 	sb_text_str(&t, ", ");
-	say_tally(&t, &s->all, ns);
-	if (*s->stop)
-		sb_text_str(&t, *s->stop == SIGINT ? ", ended by INT" : ", ended by TERM");
-	sb_send_emit(s, &t);
+	sb_say_tally(&t, &s->all);
+	sb_report_end(s, &t, ns, "");
 }
 
 /* ---- errors ---- */

@@ -256,54 +256,79 @@ static int set_options(struct sb_server *srv, uint32_t i, const struct asked_lis
 
 /* ---- binding ---- */
 
-static int say_bind(const struct sb_listener *l, int err, struct sb_fault *fault)
+static int say_why(const struct sb_listener *l, int err, const char *why, struct sb_fault *fault)
 {
 	char room[160];
 	struct sb_text t = sb_text_in(room, sizeof(room));
-	const char *fix = "";
 
 	sb_text_endpoint(&t, &l->endpoint);
+	return sb_fault_set(fault, err, 0, "%s: %s%s", sb_text_end(&t), sb_strerror(err), why);
+}
+
+static int say_bind(const struct sb_listener *l, int err, struct sb_fault *fault)
+{
+	const char *fix = "";
+
 	if (err == -EADDRINUSE && l->endpoint.on != SB_ON_UNIX)
 		fix = ": something else has this port; port 0 picks a free one";
-	else if (err == -EADDRINUSE)
-		fix = ": a server listens there";
 	else if (err == -EACCES && l->endpoint.on != SB_ON_UNIX)
 		fix = ": ports below 1024 need a privilege; port 0 picks a free one";
-	return sb_fault_set(fault, err, 0, "%s: %s%s", sb_text_end(&t), sb_strerror(err), fix);
+	return say_why(l, err, fix, fault);
+}
+
+/* The path is taken: what is known of it. */
+static int say_taken(const struct sb_listener *l, const char *known, int err, struct sb_fault *fault)
+{
+	char room[160];
+	struct sb_text t = sb_text_in(room, sizeof(room));
+
+	sb_text_str(&t, ": ");
+	sb_text_str(&t, known);
+	if (err < 0) {
+		sb_text_str(&t, ": ");
+		sb_text_str(&t, sb_strerror(err));
+	}
+	return say_why(l, -EADDRINUSE, sb_text_end(&t), fault);
 }
 
 /* A socket's file outlives its server. If nobody answers there it is a leftover, and goes. */
-static int bind_unix(struct sb_server *srv, struct sb_listener *l)
+static int take_over(struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
 {
-	int r = sb_sys_bind_unix(srv->sys, l->fd, l->endpoint.path);
-	int probe;
-
-	if (r != -EADDRINUSE)
-		return r;
-	probe = sb_sys_socket(srv->sys, SB_UNIX, true);
-	if (probe < 0)
-		return probe;
-	r = sb_sys_connect_unix(srv->sys, probe, l->endpoint.path);
-	sb_sys_close(srv->sys, probe);
-	if (r != -ECONNREFUSED)
-		return -EADDRINUSE;
-	r = sb_sys_unlink_socket(srv->sys, l->endpoint.path);
-	return r < 0 ? -EADDRINUSE : sb_sys_bind_unix(srv->sys, l->fd, l->endpoint.path);
-}
-
-static int bind_it(struct sb_server *srv, struct sb_listener *l)
-{
+	int probe = sb_sys_socket(srv->sys, SB_UNIX, true);
 	int r;
 
-	if (l->endpoint.on == SB_ON_UNIX) {
-		r = bind_unix(srv, l);
-		l->is_bound_file = r == 0;
-		return r;
-	}
-	r = sb_sys_bind(srv->sys, l->fd, &l->endpoint.addr);
+	if (probe < 0)
+		return say_bind(l, probe, fault);
+	r = sb_sys_connect_unix(srv->sys, probe, l->endpoint.path);
+	sb_sys_close(srv->sys, probe);
+	if (r == 0 || r == -EAGAIN) /* the second: more wait there than it lets wait */
+		return say_taken(l, "a server listens there", 0, fault);
+	if (r != -ECONNREFUSED)
+		return say_taken(l, "whether anybody listens there cannot be told", r, fault);
+	r = sb_sys_unlink_socket(srv->sys, l->endpoint.path);
 	if (r < 0)
-		return r;
-	if (l->endpoint.on == SB_ON_UDP && !l->is_loopback)
+		return say_taken(l, "nobody listens there, and it cannot be removed", r, fault);
+	r = sb_sys_bind_unix(srv->sys, l->fd, l->endpoint.path);
+	return r < 0 ? say_bind(l, r, fault) : 0;
+}
+
+static int bind_unix(struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
+{
+	int r = sb_sys_bind_unix(srv->sys, l->fd, l->endpoint.path);
+
+	if (r == -EADDRINUSE)
+		r = take_over(srv, l, fault);
+	else if (r < 0)
+		say_bind(l, r, fault);
+	l->is_bound_file = r == 0;
+	return r;
+}
+
+static int bind_addr(struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
+{
+	int r = sb_sys_bind(srv->sys, l->fd, &l->endpoint.addr);
+
+	if (r == 0 && l->endpoint.on == SB_ON_UDP && !l->is_loopback)
 		r = sb_sys_want_dst(srv->sys, l->fd, l->endpoint.addr.family);
 	if (r == 0)
 		r = sb_sys_sockname(srv->sys, l->fd, &l->endpoint.addr);
@@ -311,10 +336,15 @@ static int bind_it(struct sb_server *srv, struct sb_listener *l)
 	 * the port stays taken, and nobody else can be that peer. */
 	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED)
 		r = sb_sys_connect(srv->sys, l->fd, &l->endpoint.addr);
-	return r;
+	return r < 0 ? say_bind(l, r, fault) : 0;
 }
 
-static int start(struct sb_server *srv, uint32_t i)
+static int bind_it(struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
+{
+	return l->endpoint.on == SB_ON_UNIX ? bind_unix(srv, l, fault) : bind_addr(srv, l, fault);
+}
+
+static int start(struct sb_server *srv, uint32_t i, struct sb_fault *fault)
 {
 	struct sb_listener *l = &srv->listeners[i];
 	const struct sb_value *backlog = &l->line.v[SB_KEY_BACKLOG];
@@ -326,7 +356,7 @@ static int start(struct sb_server *srv, uint32_t i)
 		r = srv->io.backend->ops->attach(&srv->io, sb_handle_of_listener(srv, i), l->fd,
 						 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
 	if (r < 0)
-		return r;
+		return say_bind(l, r, fault);
 	srv->listening++;
 	if (l->endpoint.on == SB_ON_UDP) {
 		srv->own_ports[srv->own_ports_n++] = l->endpoint.addr.port;
@@ -427,13 +457,10 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 	if (l->fd < 0)
 		return say_bind(l, l->fd, fault);
 	r = set_options(srv, i, &list, said, fault);
-	if (r == 0) {
-		r = bind_it(srv, l);
-		if (r == 0)
-			r = start(srv, i);
-		if (r < 0)
-			say_bind(l, r, fault);
-	}
+	if (r == 0)
+		r = bind_it(srv, l, fault);
+	if (r == 0)
+		r = start(srv, i, fault);
 	if (r < 0) {
 		sb_sys_close(srv->sys, l->fd);
 		if (l->is_bound_file)

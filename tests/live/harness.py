@@ -438,9 +438,13 @@ FRAMINGS = {
     'len:1,3,be,0': lambda p: b'\x07' + struct.pack('>I', len(p))[1:] + p,
     'varint': varint,
     'netstring': lambda p: b'%d:%s,' % (len(p), p),
+    'chunked': lambda p: b'%x\r\n%s\r\n' % (len(p), p),
+    'resp': lambda p: b'$%d\r\n%s\r\n' % (len(p), p),
+    'sse': lambda p: p + b'\n\n' if p else b'\n',
 }
 CUT = [name for name in FRAMINGS if name not in ('raw',)]
-COUNTED = ['u8', 'u16be', 'u16le', 'u32be', 'u32le', 'len:0,2,le,-2,2', 'len:1,3,be,0', 'varint', 'netstring']
+COUNTED = ['u8', 'u16be', 'u16le', 'u32be', 'u32le', 'len:0,2,le,-2,2', 'len:1,3,be,0', 'varint', 'netstring',
+           'chunked', 'resp']
 
 
 def pattern(n, seed=1):

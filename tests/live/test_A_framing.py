@@ -13,6 +13,7 @@ HUGE = {  # a header that announces more than there can be, and the offset at wh
     'u32be': b'\xff\xff\xff\xff', 'u32le': b'\xff\xff\xff\xff', 'varint': b'\xff\xff\xff\xff\x0f',
     'netstring': b'4294967295:', 'len:0,8,be,0': b'\xff\xff\xff\xff\xff\xff\xff\xfc',
     'len:0,8,le,0': b'\xfc\xff\xff\xff\xff\xff\xff\xff', 'len:0,4,be,4': b'\xff\xff\xff\xfc',
+    'chunked': b'ffffffffffffffff\r\n', 'resp': b'*4294967295\r\n',
 }
 
 
@@ -34,7 +35,7 @@ def test_A01_nothing_and_eof_is_eof(serve, io):
 def test_A02_part_of_a_header_and_eof_is_truncated(serve, io):
     parts = {'line': b'a', 'crlf': b'a\r', 'delim:00': b'a', 'delim:0d0a0d0a': b'\r\n\r', 'fixed:4': b'abc',
              'u16be': b'\0', 'u16le': b'\5', 'u32be': b'\0', 'u32le': b'\1\0\0', 'varint': b'\x80',
-             'netstring': b'5', 'len:1,3,be,0': b'\x07'}
+             'netstring': b'5', 'len:1,3,be,0': b'\x07', 'chunked': b'5\r', 'resp': b'*2\r\n', 'sse': b'data: a\r\n'}
     server, at = serve_each(serve, parts, '--io', io)
     for f, part in parts.items():
         with server.connect(at[f]) as client:
@@ -47,7 +48,7 @@ def test_A02_part_of_a_header_and_eof_is_truncated(serve, io):
     server.stop()
 
 
-@pytest.mark.parametrize('f', [*COUNTED, 'line', 'crlf', 'delim:00'])
+@pytest.mark.parametrize('f', [*COUNTED, 'line', 'crlf', 'delim:00', 'sse'])
 def test_A03_an_empty_frame_is_echoed(serve, f):
     server = serve(f'ECHO frame={f}')
     empty = FRAMINGS[f](b'')
@@ -60,7 +61,7 @@ def test_A03_an_empty_frame_is_echoed(serve, f):
 
 @pytest.mark.parametrize('most', [1, 1000, 65535, 65536])
 def test_A04_a_frame_of_max_is_echoed(serve, io, most):
-    framings = [f for f in CUT if f not in ('fixed:4', 'u8', 'delim:0d0a0d0a') and
+    framings = [f for f in CUT if f not in ('fixed:4', 'u8', 'delim:0d0a0d0a', 'resp') and
                 not (f in ('u16be', 'u16le', 'len:0,2,le,-2,2') and most > 65533)]
     server, at = serve_each(serve, framings, '--io', io, keys=f' max={most}')
     payload = b'x' * most
@@ -71,7 +72,8 @@ def test_A04_a_frame_of_max_is_echoed(serve, io, most):
             assert server.close_of(client)['frames'] == 3, f
 
 
-@pytest.mark.parametrize('f', ['u16be', 'u16le', 'u32be', 'u32le', 'varint', 'netstring', 'len:1,3,be,0'])
+@pytest.mark.parametrize('f', ['u16be', 'u16le', 'u32be', 'u32le', 'varint', 'netstring', 'len:1,3,be,0', 'chunked',
+                               'resp'])
 def test_A05_max_plus_one_closes_too_large(serve, f):
     """On the header alone: the body never has to come."""
     server = serve(f'ECHO frame={f} max=1000')
@@ -86,7 +88,7 @@ def test_A05_max_plus_one_closes_too_large(serve, f):
         assert len(good) <= close['offset'] < len(good + head)
 
 
-@pytest.mark.parametrize('f', ['line', 'crlf', 'delim:00'])
+@pytest.mark.parametrize('f', ['line', 'crlf', 'delim:00', 'sse'])
 def test_A05_max_plus_one_without_an_end_closes_too_large(serve, f):
     server = serve(f'ECHO frame={f} max=1000')
     good = FRAMINGS[f](b'fine')
@@ -200,7 +202,8 @@ def test_A16_cut_anywhere_over_a_unix_socket(serve, io):
             assert take_all(client) == (wire, 'eof')
 
 
-@pytest.mark.parametrize('f', ['raw', 'u16be', 'u32le', 'varint', 'netstring', 'fixed:4', 'len:1,3,be,0'])
+@pytest.mark.parametrize('f', ['raw', 'u16be', 'u32le', 'varint', 'netstring', 'fixed:4', 'len:1,3,be,0', 'chunked',
+                               'resp'])
 def test_A17_all_bytes_come_back_as_they_were(serve, f):
     server = serve(f'ECHO frame={f}')
     payload = bytes(range(256)) + b'\0\0\0\r\n\r\n\xff\xff\xff\xff\xff' + b'SB1 ECHO\n' * 4
@@ -255,10 +258,71 @@ def test_A18_crlf_is_strict(serve, text, offset):
         assert (close['reason'], close['offset']) == ('bad-delimiter', 4 + offset)
 
 
+@pytest.mark.parametrize('text, reason, offset', [
+    (b'0x5\r\nhello\r\n', 'bad-length', 1), (b'+5\r\n', 'bad-length', 0), (b' 5\r\n', 'bad-length', 0),
+    (b'5 ;a\r\n', 'bad-length', 1), (b'5; a\r\n', 'bad-delimiter', 2), (b'5\nhello\r\n', 'bad-delimiter', 1),
+    (b'5\rhello\r\n', 'bad-delimiter', 2), (b'5\r\nhello0\r\n\r\n', 'bad-delimiter', 8),
+    (b'10000000000000005\r\n', 'too-large', 5), (b'0' * 17, 'overlong', 16),
+    (b'0\r\na: b\r\n c\r\n', 'bad-delimiter', 9), (b'0\r\nGET / HTTP/1.1\r\n', 'bad-delimiter', 6)])
+def test_A18_chunks_are_strict(serve, text, reason, offset):
+    server = serve('ECHO frame=chunked')
+    with server.connect() as client:
+        client.sendall(b'2\r\nok\r\n' + text)
+        assert take_all(client) == (b'2\r\nok\r\n', 'eof')
+        finish(client)
+        close = server.close_of(client)
+        assert (close['reason'], close['offset'], close['frames']) == (reason, 7 + offset, 1)
+
+
+def test_A_a_whole_chunked_message_comes_back_chunk_by_chunk(serve, io):
+    server = serve('ECHO frame=chunked', '--io', io)
+    chunks = [b'4\r\nWiki\r\n', b'6;ext="\\""\r\npedia \r\n', b'E\r\nin \r\n\r\nchunks.\r\n',
+              b'0\r\nX-Sum: 1\r\n\r\n']
+    with server.connect() as client:
+        for chunk in chunks * 2:
+            client.sendall(chunk)
+            assert take(client, len(chunk)) == chunk
+        finish(client)
+        assert server.close_of(client)['frames'] == 8
+
+
+def test_A_commands_and_replies_of_redis_come_back(serve, io):
+    server = serve('ECHO frame=resp', '--io', io)
+    values = [b'*2\r\n$7\r\nCOMMAND\r\n$4\r\nDOCS\r\n', b'*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\n\r\n\r\n\r\n', b'*-1\r\n',
+              b'$-1\r\n', b'%1\r\n$5\r\nproto\r\n:3\r\n', b'|1\r\n+ttl\r\n:1\r\n*1\r\n*1\r\n#t\r\n']
+    wire = b''.join(values)
+    with server.connect() as client:
+        for value in values:
+            client.sendall(value)
+            assert take(client, len(value)) == value
+        send_cut(client, wire, range(1, len(wire)))
+        assert take(client, len(wire)) == wire
+        client.sendall(b'PING\r\n')
+        assert take_all(client) == (b'', 'eof')
+        finish(client)
+        close = server.close_of(client)
+        assert (close['reason'], close['offset'], close['frames']) == ('bad-delimiter', 2 * len(wire), 12)
+
+
+@pytest.mark.parametrize('end, frames', [(b'\n\n', 1), (b'\r\r', 1), (b'\n\r', 1), (b'\r\n\r\n', 2), (b'\r\n\r', 1)])
+def test_A_an_event_comes_back_with_its_last_byte(serve, io, end, frames):
+    """Whether an LF follows a CR or never will: neither the event nor one byte of it is kept back."""
+    server = serve('ECHO frame=sse', '--io', io)
+    event = b'id: 1\ndata: a' + end
+    with server.connect() as client:
+        for _ in range(3):
+            client.sendall(event)
+            assert take(client, len(event)) == event
+        finish(client)
+        close = server.close_of(client)
+        assert (close['reason'], close['frames']) == ('eof', 3 * frames)
+
+
 @pytest.mark.parametrize('verb', ['ECHO', 'DISCARD'])
 @pytest.mark.parametrize('f, reasons', [
     ('u32be', {'too-large'}), ('varint', {'too-large', 'overlong'}), ('netstring', {'bad-length'}),
-    ('crlf', {'bad-delimiter', 'too-large'}), ('fixed:65536', {'eof'}), ('len:0,8,le,0', {'too-large'})])
+    ('crlf', {'bad-delimiter', 'too-large'}), ('fixed:65536', {'eof'}), ('len:0,8,le,0', {'too-large'}),
+    ('chunked', {'bad-length'}), ('resp', {'bad-delimiter'})])
 def test_A28_a_random_megabyte_ends_within_the_first_bad_frame(serve, io, verb, f, reasons):
     server = serve(f'{verb} frame={f}', '--io', io)
     data = b'\xd7\xf3' + pattern((1 << 20) - 2, seed=77)

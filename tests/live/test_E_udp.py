@@ -265,11 +265,12 @@ def test_E91_source_answers_with_its_messages_on_loopback(serve, io):
 
 @pytest.mark.parametrize('frame, bad', [
     ('u32be', b'\0\0\0\5abc'), ('u32be', b'\xff\xff\xff\xff'), ('u32be', b'\0'), ('netstring', b'4:here,4'),
-    ('netstring', b'5:here,'), ('line', b'no end'), ('crlf', b'x\n'), ('varint', b'\x80\x00'), ('fixed:4', b'12345')])
+    ('netstring', b'5:here,'), ('line', b'no end'), ('crlf', b'x\n'), ('varint', b'\x80\x00'), ('fixed:4', b'12345'),
+    ('chunked', b'5\r\nhello'), ('resp', b'PING\r\n'), ('sse', b'data: a\n')])
 def test_E94_a_malformed_datagram_is_dropped_in_silence(serve, frame, bad):
     server = serve(f'ECHO frame={frame}', via='udp')
     good = {'u32be': b'\0\0\0\2ok', 'netstring': b'2:ok,', 'line': b'ok\n', 'crlf': b'ok\r\n', 'varint': b'\2ok',
-            'fixed:4': b'okok'}[frame]
+            'fixed:4': b'okok', 'chunked': b'2\r\nok\r\n', 'resp': b'*1\r\n+ok\r\n', 'sse': b'data: ok\n\n'}[frame]
     with server.connect() as client:
         client.send(bad)
         client.send(good)

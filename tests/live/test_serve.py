@@ -146,6 +146,25 @@ def test_unix_path_of_a_living_server_is_refused_and_left_alone(serve, tmp_path)
         assert exchange(client, b'x') == (b'x', 'eof')
 
 
+def test_unix_path_of_a_server_with_a_full_backlog_is_refused(tmp_path):
+    path = str(tmp_path / 'sock')
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as waits:
+        busy.bind(path)
+        busy.listen(0)
+        waits.connect(path)
+        assert 'a server listens there' in refuses('serve', '--listen', f'unix:{path},ECHO', code=71)
+    assert os.path.exists(path)
+
+
+def test_unix_path_that_cannot_be_asked_is_refused_and_no_more_is_said_than_is_known(tmp_path):
+    path = str(tmp_path / 'sock')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(path)
+        said = refuses('serve', '--listen', f'unix:{path},ECHO', code=71)
+    assert 'whether anybody listens there cannot be told: wrong protocol for the socket' in said
+    assert os.path.exists(path)
+
+
 @pytest.mark.parametrize('what', ['file', 'directory', 'link'])
 def test_unix_path_of_something_else_is_refused_and_left_alone(tmp_path, what):
     path = tmp_path / 'precious'
@@ -156,7 +175,8 @@ def test_unix_path_of_something_else_is_refused_and_left_alone(tmp_path, what):
     else:
         path.symlink_to(tmp_path / 'nowhere')
     said = refuses('serve', '--listen', f'unix:{path},ECHO', code=71)
-    assert str(path) in said
+    assert str(path) in said and 'a server listens there' not in said
+    assert what != 'file' or 'nobody listens there, and it cannot be removed: not a socket' in said
     assert os.path.lexists(path)
     assert what != 'file' or path.read_text() == 'mine'
 
@@ -204,7 +224,7 @@ def test_unix_path_that_is_too_long_or_not_there(tmp_path):
     ('ECHO  recv=5', '', 'one space'),
     ('ECHO recv', 'recv', 'not key=value'),
     ('ECHO recv=', '', 'no value'),
-    ('ECHO frag=1', 'frag', 'unknown key'),
+    ('ECHO frog=1', 'frog', 'unknown key'),
     ('FORWARD to=tcp://127.0.0.1:1', 'to', 'unknown key "to"'),
     ('SCRIPT', 'SCRIPT', 'SCRIPT'),
     ('echo', 'echo', 'ECHO'),

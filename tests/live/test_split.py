@@ -32,7 +32,7 @@ def logging_pair():
 
 def payloads_of(f):
     """What a framing can carry."""
-    if f in ('line', 'crlf', 'delim:0d0a0d0a'):
+    if f in ('line', 'crlf', 'delim:0d0a0d0a', 'sse'):
         one = st.binary(max_size=40).map(lambda p: p.replace(b'\r', b'.').replace(b'\n', b','))
     elif f == 'delim:00':
         one = st.binary(max_size=40).map(lambda p: p.replace(b'\0', b'.'))
@@ -40,6 +40,8 @@ def payloads_of(f):
         one = st.binary(min_size=4, max_size=4)
     elif f in ('raw', 'u8'):
         one = st.binary(max_size=255)
+    elif f == 'resp':  # whose max is of the whole value
+        one = st.one_of(st.binary(max_size=40), st.binary(min_size=490, max_size=504))
     else:
         one = st.one_of(st.binary(max_size=40), st.binary(min_size=500, max_size=512))
     return st.lists(one, max_size=8)

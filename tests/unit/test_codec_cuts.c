@@ -62,6 +62,15 @@ static const struct {
 	ROW("netstring", 12, "0:,3:abc,13:"),
 	ROW("netstring", 12, "0:,3:abc,03:"),
 	ROW("netstring", 12, "0:,3:abc,3:ab"),
+	ROW("chunked", 8, "1\r\na\r\n8;x=y\r\n12345678\r\n0\r\nk:v\r\n\r\n9"),
+	ROW("chunked", 16, "1;q=\"\\;\"\r\na\r\n00\r\na: b\r\n\r\n2\r\nabc"),
+	ROW("chunked", 16, "1\r\na\r\n0\r\n\r\n0\r\na:\r\nb:\r\n c"),
+	ROW("resp", 32, "+OK\r\n$-1\r\n*2\r\n%1\r\n:1\r\n#t\r\n$1\r\na\r\n*33"),
+	ROW("resp", 64, "*2\r\n$10\r\n0123456789\r\n*-1\r\n|1\r\n_\r\n_\r\n~0\r\n$2\r\nab\n"),
+	ROW("resp", 16, "_\r\n*4\r\n_\r\n_\r\n_\r\n#t"),
+	ROW("sse", 8, "a\r\rb\r\n\r\nc\r\r\nd\n\r\n12345678\r\n\r\n\n"),
+	ROW("sse", 8, "\xef\xbb\xbf\r\nab\n\n\xef\xbb\xbf\n\n123\r\n678\r\n\r\n9"),
+	ROW("sse", 8, "a\n\n12345678\r\nx"),
 };
 
 enum { ROWS = sizeof(rows) / sizeof(rows[0]) };

@@ -43,6 +43,15 @@ static void head_and_tail(void **state)
 	WRAPS("varint", 300, "abc", "\3", "");
 	WRAPS("netstring", 12, "hello world!", "12:", ",");
 	WRAPS("netstring", 12, "", "0:", ",");
+	WRAPS("chunked", 16, "hello", "5\r\n", "\r\n");
+	WRAPS("chunked", 16, "0123456789abcdef", "10\r\n", "\r\n");
+	WRAPS("chunked", 16, "", "0\r\n", "\r\n");
+	wraps("chunked", 300, sb_slice(payload, 255), "ff\r\n", 4, "\r\n", 2);
+	wraps("chunked", 65536, sb_slice(payload, 65536), "10000\r\n", 7, "\r\n", 2);
+	WRAPS("resp", 16, "*1\r\n$1\r\na\r\n", "", "");
+	WRAPS("sse", 8, "a\r\nb", "", "\n\n");
+	WRAPS("sse", 8, "", "", "\n");
+	WRAPS("sse", 8, "\xef\xbb", "", "\n\n");
 	wraps("varint", 300, sb_slice(payload, 127), "\177", 1, "", 0);
 	wraps("varint", 300, sb_slice(payload, 128), "\200\1", 2, "", 0);
 	wraps("varint", 300, sb_slice(payload, 300), "\254\2", 2, "", 0);
@@ -73,6 +82,23 @@ static void refused_payloads(void **state)
 	REFUSES("delim:00", 8, "a\0b", SB_E_BAD_PAYLOAD);
 	REFUSES("delim:6161", 8, "ba", SB_E_BAD_PAYLOAD); /* "baaa" would read "b" and "a…" */
 	REFUSES("delim:616261", 8, "xab", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "PING", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "+OK\r", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "_\r\n_\r\n", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "+OK\r\n+", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "*2\r\n_\r\n", SB_E_BAD_PAYLOAD);
+	REFUSES("resp", 8, "+123456\r\n", SB_E_TOO_LARGE);
+	REFUSES("sse", 8, "a\n\nb", SB_E_BAD_PAYLOAD);
+	REFUSES("sse", 8, "a\r\n\rb", SB_E_BAD_PAYLOAD);
+	REFUSES("sse", 8, "ab\r", SB_E_BAD_PAYLOAD);
+	REFUSES("sse", 8, "ab\n", SB_E_BAD_PAYLOAD);
+	REFUSES("sse", 8, "\nab", SB_E_BAD_PAYLOAD);
+	REFUSES("sse", 8, "\xef\xbb\xbf", SB_E_BAD_PAYLOAD); /* at the start of the stream it would be a mark */
+	REFUSES("sse", 8,
+		"\xef\xbb\xbf"
+		"a",
+		SB_E_BAD_PAYLOAD);
 	REFUSES("fixed:3", 8, "ab", SB_E_BAD_PAYLOAD);
 	REFUSES("fixed:3", 8, "abcd", SB_E_BAD_PAYLOAD);
 	refuses("u8", 65536, sb_slice(payload, 256), SB_E_BAD_PAYLOAD);
@@ -89,8 +115,8 @@ static void refused_payloads(void **state)
 
 static void payloads_at_max(void **state)
 {
-	static const char *values[] = {"raw",   "line",  "crlf",   "delim:00", "u8",
-				       "u16le", "u32be", "varint", "netstring"};
+	static const char *values[] = {"raw",   "line",   "crlf",      "delim:00", "u8",     "u16le",
+				       "u32be", "varint", "netstring", "sse",      "chunked"};
 
 	(void)state;
 	memset(payload, 'x', sizeof(payload));
@@ -154,7 +180,9 @@ static const char *const any[] = {"line",
 				  "len:2,1,be,0,1",
 				  "len:0,8,be,-8,8",
 				  "varint",
-				  "netstring"};
+				  "netstring",
+				  "chunked",
+				  "sse"};
 
 /* Short payloads over the bytes that matter: most framings carry some and refuse some. */
 static void short_payloads_come_back(void **state)

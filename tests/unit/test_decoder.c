@@ -41,8 +41,9 @@ static void hold_that_is_too_small(void **state)
 
 static void whole_frames_are_views_of_the_input(void **state)
 {
-	static const char *values[] = {"line", "crlf", "delim:0d0a", "u8", "netstring"};
-	static const char *streams[] = {"ab\r\ncd\r\n", "ab\r\ncd\r\n", "ab\r\ncd\r\n", "\2ab\2cd", "2:ab,2:cd,"};
+	static const char *values[] = {"line", "crlf", "delim:0d0a", "u8", "netstring", "chunked", "sse"};
+	static const char *streams[] = {"ab\r\ncd\r\n", "ab\r\ncd\r\n",           "ab\r\ncd\r\n", "\2ab\2cd",
+					"2:ab,2:cd,",   "2\r\nab\r\n2\r\ncd\r\n", "ab\n\ncd\r\r"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -230,8 +231,14 @@ static void held_is_what_is_unfinished(void **state)
 	static const struct {
 		const char *value, *head, *tail;
 		size_t head_n;
-	} rows[] = {{"line", "", "\r\n", 0}, {"crlf", "", "\r\n", 0},        {"delim:01020304", "", "\1\2\3\4", 0},
-		    {"u8", "\144", "", 1},   {"u32be", "\0\0\0\144", "", 4}, {"netstring", "100:", ",", 4}};
+	} rows[] = {{"line", "", "\r\n", 0},
+		    {"crlf", "", "\r\n", 0},
+		    {"delim:01020304", "", "\1\2\3\4", 0},
+		    {"u8", "\144", "", 1},
+		    {"u32be", "\0\0\0\144", "", 4},
+		    {"netstring", "100:", ",", 4},
+		    {"chunked", "64\r\n", "\r\n", 4},
+		    {"sse", "", "\r\n\r", 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -371,11 +378,9 @@ static void a_large_frame_begun_beside_a_joined_one(void **state)
 
 static void long_streams_in_random_pieces(void **state)
 {
-	static const char *values[] = {"line",           "crlf",
-				       "delim:0a0d0a0a", "u8",
-				       "u16le",          "u32be",
-				       "varint",         "netstring",
-				       "len:1,4,be,0,5", "len:0,4,be,-4,4",
+	static const char *values[] = {"line",           "crlf",  "delim:0a0d0a0a", "u8",
+				       "u16le",          "u32be", "varint",         "netstring",
+				       "chunked",        "sse",   "len:1,4,be,0,5", "len:0,4,be,-4,4",
 				       "len:0,8,le,-8,8"};
 	static const size_t most[] = {1, 3, 40, 90, 300, 1460};
 
