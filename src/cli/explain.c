@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * streambed explain: a script an event a line, and such a listing back to the script's bytes. */
+ * streambed explain: a script an event a line, and such a listing back to the script's bytes; or what a line comes to. */
+#include "cli/explain_line.h"
 #include "cli/input.h"
 
 #include <errno.h>
@@ -188,27 +189,19 @@ static int compile(const struct explain *x, const struct sb_input *in)
 	return code;
 }
 
-/* What begins as a line does, and is no file: a line is for serve. */
-static bool is_line(const char *text)
-{
-	struct sb_slice word = sb_slice(text, strcspn(text, " "));
-
-	for (size_t i = 0; sb_service_at(i); i++)
-		if (sb_slice_is(word, sb_service_at(i)->name) && access(text, F_OK) < 0)
-			return true;
-	return false;
-}
-
 static int run(const struct explain *x)
 {
 	struct sb_input in;
 	int code;
 
 	if (!x->file)
-		return sb_complain("explain", SB_EXIT_USAGE, "which file? streambed explain FILE; see --help");
-	if (is_line(x->file))
 		return sb_complain("explain", SB_EXIT_USAGE,
-				   "\"%.100s\" is a line and no file: only scripts in files are explained", x->file);
+				   "which file or line? streambed explain FILE|LINE; see --help");
+	if (sb_is_line(x->file) && (x->is_compile || x->out))
+		return sb_complain("explain", SB_EXIT_USAGE,
+				   "\"%.100s\" is a line and no file: --compile and --out are for scripts", x->file);
+	if (sb_is_line(x->file))
+		return sb_explain_line(x->file);
 	if (x->is_compile && !x->out && isatty(STDOUT_FILENO))
 		return sb_complain("explain", SB_EXIT_USAGE,
 				   "a script's bytes are not for a terminal: --out PATH, or send them on with > or |");
