@@ -153,7 +153,8 @@ static void check_ends(const struct run *base, const struct run *hurt, int err)
 {
 	for (uint32_t i = 0; i < hurt->k->conns && i < base->k->conns; i++) {
 		const struct peer *p = &hurt->peer[i];
-		bool is_hit = hurt->k->conn[i].is_spoilt && !base->k->conn[i].is_spoilt;
+		/* Who was gone before he was served has nothing that could end. */
+		bool is_hit = p->is_served && hurt->k->conn[i].is_spoilt && !base->k->conn[i].is_spoilt;
 		bool is_ended = p->reason == SB_WHY_RESET || p->reason == SB_WHY_IO;
 
 		if (is_hit && !is_ended && p->reason != base->peer[i].reason)
