@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * streambed explain: a script an event a line, and such a listing back to the script's bytes; or what a line comes to. */
+ * * streambed explain: a script an event a line, and back; or what a line comes to. */
 #include "cli/explain_line.h"
 #include "cli/input.h"
 
@@ -96,7 +96,9 @@ static int help(void)
 #undef SBS_KNOB
 	};
 
-	printf("usage: streambed explain FILE [--compile] [--out PATH]\n\n"
+	printf("usage: streambed explain FILE [--compile] [--out PATH]\n"
+	       "       streambed explain LINE\n\n"
+	       "LINE, as 'ECHO frag=1': what it comes to, and where it cuts.\n\n"
 	       "Lists a script an event a line. Every file is a script: what peers of a server send, and what goes\n"
 	       "wrong meanwhile. An input of fuzz target server is one, and so is a capture without backslashes.\n"
 	       "With --compile FILE is a listing, and the script's bytes are written: those that it came from, "

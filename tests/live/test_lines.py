@@ -369,3 +369,34 @@ def test_send_line_as_json(serve):
     events = [json.loads(line) for line in result.stdout.splitlines()]
     assert [e['event'] for e in events[:2]] == ['connect', 'line']
     assert events[-1]['event'] == 'receipt' and events[-1]['receipt']['cuts']['all'] == 2
+
+
+# ---- what is written down ----------------------------------------------------------------------------------
+
+
+def test_a_receipt_is_as_the_schema_says(serve):
+    with open(f'{harness.ROOT}/docs/receipt.schema.json', encoding='ascii') as f:
+        schema = json.load(f)
+    server = serve('ECHO')
+    for line in ('ECHO frag=1', 'ECHO cut=2 limit=3 close=rst', 'SOURCE len=3 count=300 frag=1 gate=ack', 'DISCARD'):
+        client, answer = said(server, f'SB1 {line}\n', b'abc')
+        with client:
+            finish(client)
+            take_all(client)
+        receipt = receipt_of(server, id_of(answer))
+        assert set(schema['required']) <= set(receipt) <= set(schema['properties'])
+        event = schema['properties']['events']['items']
+        assert all(set(event['required']) <= set(e) <= set(event['properties']) for e in receipt['events'])
+        assert len(receipt['events']) <= schema['properties']['events']['maxItems']
+        sends = sum('send' in e for e in receipt['events'])
+        assert sends == receipt['sends'] or receipt['truncated']
+
+
+def test_explain_says_what_a_line_comes_to():
+    result = harness.run('explain', 'ECHO gate=read frag=3 cut=7')
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == 'ECHO frag=3 cut=7 gate=read'
+    assert 'cuts      of the stream, at 3 6 7 9 12 15 18 21 24 27 30 33 ...' in lines
+    assert harness.run('explain', lines[0]).stdout == result.stdout
+    assert 'did you mean frag?' in harness.refuses('explain', 'ECHO frg=3', code=65)

@@ -97,7 +97,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path, text, place):
     (['--compiel', 'a'], 2, 'did you mean --compile?'),
     (['--compile', '--compile', 'a'], 2, '--compile is given twice'),
     (['--out'], 2, '--out needs a value'),
-    (['ECHO frame=line'], 2, 'is a line and no file'),
+    (['ECHO frame=line', '--compile'], 2, 'is a line and no file'),
     (['/nowhere/at/all'], 74, '/nowhere/at/all: no such file'),
     (['/dev'], 74, '/dev: it is a folder'),
     (['/dev/zero'], 65, '/dev/zero: larger than 1024 KiB'),
