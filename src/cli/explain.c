@@ -197,8 +197,7 @@ static int run(const struct explain *x)
 	int code;
 
 	if (!x->file)
-		return sb_complain("explain", SB_EXIT_USAGE,
-				   "which file or line? streambed explain FILE|LINE; see --help");
+		return sb_complain("explain", SB_EXIT_USAGE, "which file? streambed explain FILE or LINE; see --help");
 	if (sb_is_line(x->file) && (x->is_compile || x->out))
 		return sb_complain("explain", SB_EXIT_USAGE,
 				   "\"%.100s\" is a line and no file: --compile and --out are for scripts", x->file);
