@@ -85,10 +85,24 @@ static void keep_log(struct sb_sys *k, struct sb_slice some)
 	told.text[told.n] = '\0';
 }
 
+static bool is_of_line(const char *at)
+{
+	size_t n = strcspn(at, "\n");
+
+	return memmem(at, n, " line conn=", 11) || memmem(at, n, "\"line\",\"conn\":", 14);
+}
+
 /* Errnos are the only words of a field that are in capitals and begin with an E. */
 static bool is_any_told(void)
 {
-	return strstr(told.text, "=E") || strstr(told.text, "\":\"E");
+	static char text[LOG_MAX + 1];
+
+	memcpy(text, told.text, told.n + 1);
+	/* A line that a connection has sent may say anything. */
+	for (char *at = text; (at = strpbrk(at, "\n")) != NULL; at++)
+		if (is_of_line(at + 1))
+			memset(at + 1, ' ', strcspn(at + 1, "\n"));
+	return strstr(text, "=E") || strstr(text, "\":\"E");
 }
 
 /* There were too many lines, or nobody read them. */
@@ -102,7 +116,8 @@ static bool is_told(int err)
 	char word[64];
 
 	snprintf(word, sizeof(word), "=%s", sb_errname(err));
-	if (is_lost() || strstr(told.text, word))
+	/* What fails by a line is answered, and logged, in words. */
+	if (is_lost() || strstr(told.text, word) || strstr(told.text, sb_strerror(err)))
 		return true;
 	snprintf(word, sizeof(word), "\":\"%s\"", sb_errname(err));
 	return strstr(told.text, word) != NULL;
@@ -168,7 +183,8 @@ static void check_ends(const struct run *base, const struct run *hurt, int err)
 /* Connections that come later may find another state of a limit that is everybody's. */
 static bool is_comparable(const struct run *base, const struct run *hurt, enum sim_call call, int err)
 {
-	if (hurt->k->is_sweep_over)
+	/* Who says a line may ask for what became of others. */
+	if (hurt->k->is_sweep_over || base->has_lines)
 		return false;
 	switch (call) {
 	case SIM_CALL_ACCEPT:
@@ -200,6 +216,9 @@ static void check_hurt(const struct run *base, const struct run *hurt)
 
 	/* So is a file that nobody listens on, which goes. */
 	if (call == SIM_CALL_BIND && err == -EADDRINUSE)
+		show = LATER;
+	/* Of a range of ports the next is tried. */
+	if (call == SIM_CALL_LISTEN && err == -EADDRINUSE && base->has_lines)
 		show = LATER;
 	/* Accept may fail again while it is told that it did. */
 	if (call == SIM_CALL_ACCEPT && had_pause)

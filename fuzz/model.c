@@ -74,6 +74,7 @@ void model_read(struct model *m, const char *listen)
 	m->is_tcp = strncmp(listen, "tcp:", 4) == 0;
 	m->is_udp = strncmp(listen, "udp:", 4) == 0;
 	m->is_unix = strncmp(listen, "unix:", 5) == 0;
+	m->is_door = !m->is_udp && m->service != MODEL_SOURCE && (!strchr(line, ' ') || strstr(line, "preamble=on"));
 	m->is_loopback = !strstr(listen, "0.0.0.0");
 	m->conns = UINT64_MAX;
 	m->backlog = 511;

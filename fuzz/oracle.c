@@ -35,6 +35,8 @@ void oracle_advance(const struct run *r, struct sim_conn *c, struct peer *p)
 {
 	const struct model *m = &r->model[p->listener];
 
+	if (!line_is_payload(r, c, p))
+		return;
 	while (p->reason == SB_WHY_NONE && !p->broken && p->whole < c->in_n) {
 		struct ref_answer a = ref_decode(m->ref, &m->args, p->whole, c->sent + p->whole, c->in_n - p->whole);
 
@@ -58,7 +60,7 @@ static size_t want_of(const struct run *r, const struct sim_conn *c, const struc
 	/* Messages that wait for more are held as well. */
 	if (m->is_shaped && m->service == MODEL_ECHO)
 		part = c->in_n - (uint32_t)c->out_n;
-
+	part += p->held_n;
 	if (want > SB_SESSION_HELD_MAX - part)
 		want = SB_SESSION_HELD_MAX - part;
 	if (m->stop_ns && c->in_n < m->stop_at && want > m->stop_at - c->in_n)
@@ -77,6 +79,8 @@ void oracle_on_recv(struct sb_sys *k, struct sim_conn *c, size_t n)
 	if (conn)
 		oracle_reason(r, c, &conn->session);
 	p->in_before = c->in_n;
+	if (line_is_judged_late(r, c))
+		return;
 	if (n > m->recv_max)
 		sb_found("%s: connection %u: asks for %zu bytes, more than recv=%u", r->backend, oracle_number(r, c), n,
 			 m->recv_max);
@@ -117,6 +121,8 @@ static bool is_reason_possible(const struct run *r, const struct sim_conn *c, co
 {
 	const struct model *m = &r->model[p->listener];
 
+	if (line_is_judged_late(r, c))
+		return line_is_reason_possible(r, c, reason);
 	switch (reason) {
 	case SB_WHY_EOF:
 		return c->is_fin;
@@ -280,7 +286,10 @@ void oracle_on_close(struct sb_sys *k, struct sim_conn *c)
 	if ((p->how == SB_CLOSE_RESET) != c->is_linger0)
 		sb_found("%s: connection %u: is to be closed by %s, and is not", r->backend, oracle_number(r, c),
 			 p->how == SB_CLOSE_RESET ? "RST" : "close");
-	time_check_close(r, c, s);
+	if (line_is_judged_late(r, c))
+		line_check_close(r, c, s);
+	else
+		time_check_close(r, c, s);
 	log_close(r, c, p, s);
 }
 
@@ -355,7 +364,7 @@ void oracle_rest(struct run *r)
 		const struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = oracle_conn(r, c->fd);
 
-		if (!conn)
+		if (!conn || line_is_judged_late(r, c))
 			continue;
 		time_check_rest(r, c);
 		cut_check_rest(r, c);

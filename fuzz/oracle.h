@@ -18,6 +18,7 @@
  *   oracle.c        messages, reasons, and what must be so while the server waits
  *   oracle_time.c   what each connection waits for, since when, and until when; how it ends
  *   oracle_door.c   listeners: their options, who is let in
+ *   oracle_line.c   connections that begin with a line, and throw-away ports
  *   oracle_dgram.c  datagrams
  *   oracle_late.c   and those whose line says what becomes of their replies
  *   oracle_log.c    log lines and counters
@@ -43,6 +44,7 @@ struct model {
 	struct ref_args args;
 	uint32_t recv_max;
 	bool is_chargen, is_endless, is_rst, is_abrupt, is_tcp, is_udp, is_unix, is_loopback;
+	bool is_door;                          /* a connection may begin with a line */
 	bool is_fated, is_silent, is_refusing; /* its line says what becomes of replies; there are none */
 	uint64_t stop_ns, stop_at;             /* stopread= */
 	uint64_t conns;                        /* conns=, UINT64_MAX for no end */
@@ -71,6 +73,11 @@ struct peer {
 	const char *refusal;           /* why it must be refused, NULL if it must not */
 	int failed;                    /* the first -errno of a recv or send */
 	uint32_t id;                   /* as the log calls it */
+	/* Whether it begins with a line, and since when that is not known yet. */
+	enum { PEER_NEW, PEER_HELD, PEER_PAYLOAD, PEER_LINE, PEER_OF_PORT } begin;
+	uint64_t held_at;
+	uint32_t held_n;  /* it was held when the recv that is due was asked for, and is not any more */
+	bool has_receipt; /* what it was answered says so */
 };
 
 enum { CUT_OFFSETS = 256 };
@@ -139,7 +146,7 @@ struct run {
 	size_t receipt_n;
 	bool has_receipts;
 	struct door door[SB_LISTENERS_MAX];
-	uint32_t doors, ids;
+	uint32_t doors, ports_to, ids; /* doors: of the config; behind them, up to ports_to, are throw-away ports */
 	uint64_t limit[SB_LIMIT_COUNT];
 	uint64_t count[SB_COUNTERS], dropped[SB_DROP_COUNT];
 	struct {
@@ -165,6 +172,7 @@ struct run {
 	uint64_t stopped_at; /* when it heard of the first, 0 before */
 	bool stop_at_wait;   /* it will be when it waits next */
 	bool is_strict, has_more_allowed, is_alone, has_stopped, has_lacked_memory;
+	bool has_lines;  /* somebody has begun as a line does */
 	bool is_crowded; /* several have waited to be accepted, or one at a listener that heard nothing */
 	struct log_model log;
 	void (*on_log)(struct sb_sys *k, struct sb_slice some); /* who else wants it, or NULL */
@@ -260,6 +268,20 @@ void cut_settle(const struct run *r, const struct sim_conn *c, struct peer *p);
 /* Whole receipts, and only of who has one. */
 void receipt_on_write(struct sb_sys *k, struct sb_slice some);
 void receipt_over(const struct run *r);
+
+/* Whether what it has sent is payload, as far as is known; what is held because it may become a line is not yet. */
+bool line_is_payload(const struct run *r, const struct sim_conn *c, struct peer *p);
+/* A connection that has said a line, or of a throw-away port: what it is sent is judged when it is over. */
+bool line_is_judged_late(const struct run *r, const struct sim_conn *c);
+bool line_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason);
+/* It is over: what it was answered was in order. */
+void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_session *s);
+/* Listener i is a throw-away port: its place here is made ready. */
+void line_port(struct run *r, uint32_t i);
+/* Why this one may not come to a throw-away port, NULL if it may. */
+const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t i);
+/* A line of the log about a throw-away port, which nobody foresees. */
+bool line_is_of_port(const struct run *r, const char *line, size_t n);
 
 void door_settle(struct run *r);
 void door_check_rest(struct run *r);

@@ -134,6 +134,7 @@ static void open_gate(struct run *r, struct sim_conn *c)
 
 void cut_open(struct run *r, const struct sim_conn *c)
 {
+	cut_of(r, c)->receipts = 0;
 	if (cut_is_shaped(r, c))
 		*cut_of(r, c) = (struct cut){.tier = plan_of(r, c)->shape.gate};
 }
@@ -314,6 +315,8 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 		cannot_ask(r, res);
 		return;
 	}
+	if (line_is_judged_late(r, c))
+		return;
 	cut = cut_of(r, c);
 	if (!cut_is_shaped(r, c) || (!cut->is_gated && !cut->is_vague))
 		sb_found("%s: connection %u: its gate is not closed, and it is asked about", r->backend,

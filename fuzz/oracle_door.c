@@ -107,7 +107,7 @@ void oracle_open(struct run *r, const struct sb_config *config)
 	log_expect(r, SB_LOG_PROFILE, "name=%s io=%s max-conns=%llu%s", r->is_strict ? "strict" : "loopback", r->io,
 		   (unsigned long long)r->limit[SB_LIMIT_CONNS],
 		   r->is_strict ? " why='an address is not a loopback one: others can reach this server'" : "");
-	r->doors = 0;
+	r->doors = r->ports_to = 0;
 	for (uint32_t i = 0; i < r->srv->listeners_n; i++) {
 		int fd = r->srv->listeners[i].fd;
 		const struct sim_fd *f = &r->k->fd[(uint32_t)fd % SIM_FDS];
@@ -129,6 +129,7 @@ void oracle_open(struct run *r, const struct sb_config *config)
 				 sb_server_port(r->srv, i), f->addr.port);
 		check_options(r, i, f);
 	}
+	r->ports_to = r->doors;
 	for (uint32_t i = 0; i < r->doors; i++)
 		if (!is_missing(r, config, i))
 			expect_first_lines(r, i);
@@ -151,7 +152,10 @@ static const char *refusal_of(const struct run *r, const struct sim_conn *c)
 {
 	uint32_t open = 0, same = 0;
 	uint64_t per_ip = r->limit[SB_LIMIT_CONNS_PER_IP];
+	const char *of_port = line_refusal(r, c, r->peer[oracle_number(r, c)].listener);
 
+	if (of_port)
+		return of_port;
 	if (r->is_strict && !r->model[r->peer[oracle_number(r, c)].listener].is_loopback && c->addr.ip[0] != 127 &&
 	    c->addr.ip[0] != 10 && !(r->has_more_allowed && c->addr.ip[0] == 192))
 		return "reason=not-allowed change=--allow";
@@ -175,6 +179,11 @@ static struct door *door_of(struct run *r, int fd, uint32_t *number)
 	for (*number = 0; *number < r->doors; ++*number)
 		if (r->door[*number].fd == fd)
 			return &r->door[*number];
+	for (; *number < r->srv->listeners_n; ++*number)
+		if (r->srv->listeners[*number].fd == fd) {
+			line_port(r, *number);
+			return &r->door[*number];
+		}
 	sb_found("%s: descriptor %d is no listener's", r->backend, fd);
 }
 
@@ -186,7 +195,7 @@ static bool is_exhausted(int err)
 /* "listener=1 errno=EMFILE ...", when it is known how many were shed. */
 void door_settle(struct run *r)
 {
-	for (uint32_t i = 0; i < r->doors; i++) {
+	for (uint32_t i = 0; i < r->ports_to; i++) {
 		struct door *d = &r->door[i];
 
 		if (!d->pause_err)
@@ -270,6 +279,8 @@ void oracle_on_unlisten(struct sb_sys *k, int fd)
 	if (!r->doors)
 		return;
 	door_of(r, fd, &i)->fd = -1;
+	if (i >= r->doors)
+		return;
 	if (!r->stops && r->door[i].served < r->model[i].conns)
 		sb_found("%s: listener %u: closes too early, after %llu connections", r->backend, i + 1,
 			 (unsigned long long)r->door[i].served);
@@ -282,7 +293,7 @@ static void check_spare(const struct run *r)
 {
 	uint64_t resumed = 0;
 
-	for (uint32_t i = 0; i < r->doors; i++)
+	for (uint32_t i = 0; i < r->ports_to; i++)
 		if (r->door[i].paused_until > resumed && r->door[i].fd >= 0)
 			resumed = r->door[i].paused_until;
 	if (sim_count(r->k, SIM_SPARE) == 0 && r->k->now >= resumed && r->k->spare_at < resumed && !r->stops)
@@ -318,7 +329,7 @@ void door_check_rest(struct run *r)
 {
 	check_spare(r);
 	note_crowd(r);
-	for (uint32_t i = 0; i < r->doors; i++) {
+	for (uint32_t i = 0; i < r->ports_to; i++) {
 		const struct door *d = &r->door[i];
 
 		if (d->fd < 0)

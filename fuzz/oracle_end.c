@@ -105,7 +105,7 @@ void oracle_end(struct run *r)
 		if (!c->is_closed)
 			sb_found("%s: connection %u: %s though its peer has left", r->backend, i,
 				 c->is_accepted ? "is still open" : "still waits to be accepted");
-		if (!r->peer[i].is_served)
+		if (!r->peer[i].is_served || line_is_judged_late(r, c))
 			continue;
 		if (m->service == MODEL_ECHO)
 			check_echo(r, i);
@@ -163,7 +163,8 @@ static bool is_blind(const struct run *r, uint32_t i)
 	const struct model *m = &r->model[r->peer[i].listener];
 	uint8_t reason = r->peer[i].reason;
 
-	return (m->is_rst || m->is_abrupt) && (reason == SB_WHY_DONE || reason == SB_WHY_BYTES);
+	return (m->is_rst || m->is_abrupt || line_is_judged_late(r, &r->k->conn[i])) &&
+	       (reason == SB_WHY_DONE || reason == SB_WHY_BYTES);
 }
 
 static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, uint32_t j, bool is_prefix)

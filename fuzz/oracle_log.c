@@ -275,7 +275,7 @@ static void check_line(struct run *r, const char *line, size_t n)
 
 	if (kind == SB_LOG_SUPPRESSED)
 		check_suppressed(r, line, n);
-	if (!is_foreseen(kind))
+	if (!is_foreseen(kind) || line_is_of_port(r, line, n))
 		return;
 	while (i < l->n && (l->due[i].kind != kind || l->due[i].is_done))
 		i++;

@@ -85,8 +85,8 @@ static uint32_t whose(struct reading *in)
 	for (uint32_t i = 0; i < in->r->k->conns; i++) {
 		const struct sim_conn *c = &in->r->k->conn[i];
 
-		if (!c->is_dgram && in->r->peer[i].is_served && in->r->peer[i].id == id && cut_is_shaped(in->r, c) &&
-		    c->is_closed)
+		if (!c->is_dgram && in->r->peer[i].is_served && in->r->peer[i].id == id && c->is_closed &&
+		    (cut_is_shaped(in->r, c) || line_is_judged_late(in->r, c)))
 			return i;
 	}
 	sb_found("%s: receipt: of connection %llu, which is none that ended and has one", in->r->backend,
@@ -209,6 +209,19 @@ static void read_events(struct reading *in, uint32_t i, uint64_t life)
 		differs(in, "that is its end");
 }
 
+/* What came and went. */
+static void must_say(struct reading *in, uint32_t i)
+{
+	const struct sim_conn *c = &in->r->k->conn[i];
+	const char *at = strstr(in->at, "\",\"in\":");
+
+	if (!at)
+		differs(in, "it does not say what came");
+	in->at = at;
+	must_be(in, "\",\"in\":", c->in_n);
+	must_be(in, ",\"out\":", c->out_n);
+}
+
 static void read_receipt(struct run *r)
 {
 	struct reading in = {.r = r, .line = r->receipt, .at = r->receipt};
@@ -219,6 +232,11 @@ static void read_receipt(struct run *r)
 	i = whose(&in);
 	if (r->cut[i].receipts++)
 		sb_found("%s: receipt: a second one of connection %u", r->backend, i);
+	/* What else it says is of a line that nobody reads again. */
+	if (line_is_judged_late(r, &r->k->conn[i])) {
+		must_say(&in, i);
+		return;
+	}
 	read_head(&in, i);
 	read_cuts(&in, i);
 	read_end(&in, i, &life);
@@ -247,7 +265,8 @@ void receipt_over(const struct run *r)
 	for (uint32_t i = 0; i < r->k->conns; i++) {
 		const struct sim_conn *c = &r->k->conn[i];
 
-		if (c->is_dgram || !r->peer[i].is_served || !cut_is_shaped(r, c) || r->cut[i].receipts)
+		if (c->is_dgram || !r->peer[i].is_served || r->cut[i].receipts ||
+		    !(cut_is_shaped(r, c) || r->peer[i].has_receipt))
 			continue;
 		if (r->has_receipts && r->srv->receipt_log.lost == 0)
 			sb_found("%s: connection %u: has no receipt", r->backend, i);

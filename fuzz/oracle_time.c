@@ -67,6 +67,7 @@ static void on_got(struct run *r, struct sim_conn *c, struct peer *p)
 	uint64_t owed = p->whole - c->out_n;
 
 	cut_settle(r, c, p);
+	p->held_n = 0;
 	p->active = r->k->now;
 	if (m->stop_ns && p->read_from == SB_NEVER && c->in_n >= m->stop_at)
 		p->read_from = r->k->now + m->stop_ns;
@@ -85,6 +86,9 @@ static void on_put(struct run *r, struct sim_conn *c, struct peer *p, size_t wan
 	const struct model *m = &r->model[p->listener];
 
 	cut_settle(r, c, p);
+	/* What was held because it might have become a line may be payload by now. */
+	if (p->begin == PEER_HELD)
+		oracle_advance(r, c, p);
 	p->active = r->k->now;
 	if (m->service == MODEL_ECHO && !m->is_shaped && want != p->whole - (c->out_n - n))
 		sb_found("%s: connection %u: sends %zu bytes, and owes %llu", r->backend, oracle_number(r, c), want,
@@ -98,10 +102,13 @@ static void on_put(struct run *r, struct sim_conn *c, struct peer *p, size_t wan
 }
 
 /* recv= wants each recv to be said; an interrupted call, and one too early, is none. */
-static void log_io(struct run *r, const struct peer *p, enum sim_call call, long res)
+static void log_io(struct run *r, const struct sim_conn *c, enum sim_call call, long res)
 {
+	const struct peer *p = peer_of(r, c);
+	const struct sb_conn *conn = line_is_judged_late(r, c) ? oracle_conn(r, c->fd) : NULL;
 	enum sb_log_event event = call == SIM_CALL_RECV ? SB_LOG_RECV : SB_LOG_SEND;
-	bool is_asked = call == SIM_CALL_RECV && strstr(r->model[p->listener].line, "recv=");
+	bool is_asked = call == SIM_CALL_RECV &&
+			(conn ? conn->session.plan->is_recv_set : strstr(r->model[p->listener].line, "recv=") != NULL);
 
 	if ((r->log.level < SB_LOG_DEBUG && !is_asked) || res == -EAGAIN || res == -EINTR)
 		return;
@@ -130,18 +137,19 @@ void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, si
 	struct run *r = k->user;
 	struct peer *p = &r->peer[oracle_number(r, c)];
 	const struct model *m = &r->model[p->listener];
+	bool is_late = line_is_judged_late(r, c);
 
-	if (call == SIM_CALL_SHUTDOWN && (m->is_rst || m->is_abrupt || strstr(m->line, "close=stall")))
+	if (call == SIM_CALL_SHUTDOWN && !is_late && (m->is_rst || m->is_abrupt || strstr(m->line, "close=stall")))
 		sb_found("%s: connection %u: sends a FIN, though its line says otherwise", r->backend,
 			 oracle_number(r, c));
-	if (call == SIM_CALL_SETOPT || call == SIM_CALL_GETOPT)
+	if ((call == SIM_CALL_SETOPT || call == SIM_CALL_GETOPT) && !is_late)
 		log_option(r, p, call, res);
 	else if (call == SIM_CALL_SEND || call == SIM_CALL_RECV)
-		log_io(r, p, call, res);
+		log_io(r, c, call, res);
 	if (res < 0 && res != -EAGAIN && res != -EINTR && (call == SIM_CALL_RECV || call == SIM_CALL_SEND) &&
 	    p->failed == 0)
 		p->failed = (int)res;
-	if (res <= 0)
+	if (res <= 0 || is_late)
 		return;
 	if (call == SIM_CALL_RECV)
 		on_got(r, c, p);
@@ -173,7 +181,8 @@ static uint64_t due_at(const struct run *r, const struct sim_conn *c, const stru
 	bool owes = m->service == MODEL_SOURCE ||
 		    (m->service == MODEL_ECHO && c->out_n < p->whole && !cut_is_joining(r, c));
 	uint32_t part = m->service == MODEL_SOURCE ? 0 : c->in_n - p->whole;
-	bool waits_first = !owes && c->in_n == 0, waits_frame = !owes && c->in_n > 0 && part > 0;
+	bool waits_first = !owes && c->in_n == 0,
+	     waits_frame = !owes && c->in_n > 0 && part > 0 && p->begin != PEER_HELD;
 
 	if (reason == SB_WHY_LIFE)
 		return after(c->opened, r->limit[SB_LIMIT_LIFE]);

@@ -140,11 +140,14 @@ static void open_slot(struct play *p)
 
 	while (from.family != SB_UNIX && is_taken(p, &from, i))
 		from.port++;
+	if (i >= p->r->doors)
+		line_port(p->r, i);
 	c = sim_connect(p->r->k, srv->listeners[i].fd, &from);
 	p->slot[p->current] = c;
 	if (!c)
 		return;
-	p->r->peer[c - p->r->k->conn] = (struct peer){.listener = i, .event = p->events};
+	p->r->peer[c - p->r->k->conn] =
+		(struct peer){.listener = i, .event = p->events, .begin = i < p->r->doors ? PEER_NEW : PEER_OF_PORT};
 	cut_open(p->r, c);
 	sb_tell("connection %u: peer %u to listener %u", (unsigned)(c - p->r->k->conn), p->current, i + 1);
 }
@@ -272,16 +275,30 @@ static void knob(struct play *p, const struct sbs_event *e)
 	}
 }
 
+/* What is answered to a line depends on others, so from here on one thing happens at a time. */
+static void expect_lines(struct play *p, const struct sim_conn *c)
+{
+	if (c->is_dgram || p->r->has_lines || !p->r->model[p->r->peer[c - p->r->k->conn].listener].is_door)
+		return;
+	play_run(p);
+	p->r->has_lines = p->r->is_alone = true;
+}
+
 static void payload(struct play *p, const struct sbs_event *e)
 {
 	static uint8_t room[SIM_SENT_MAX];
 	struct sim_conn *c = current(p);
 	struct sbs_event some = *e;
+	size_t n;
 
 	if (some.n > sizeof(room))
 		some.n = sizeof(room);
-	if (c)
-		sim_send(p->r->k, c, room, sbs_unescape(&some, room));
+	if (!c)
+		return;
+	n = sbs_unescape(&some, room);
+	if (n > 0 && room[0] == 'S' && c->sent_n == 0)
+		expect_lines(p, c);
+	sim_send(p->r->k, c, room, n);
 }
 
 static void cut(struct play *p)
@@ -454,7 +471,7 @@ void play_probe(struct play *p)
 	p->address = r->is_strict ? 2 : 0;
 	p->has_port = false;
 	p->has_listener = true;
-	for (uint32_t i = 0; i < r->srv->listeners_n; i++) {
+	for (uint32_t i = 0; i < r->doors; i++) {
 		const char *text = greeting(&r->model[i]);
 		struct sim_conn *c;
 

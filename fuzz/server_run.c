@@ -237,6 +237,7 @@ bool server_run(struct run *r, const struct server_ask *ask)
 		fuzz_config_set(&config, ask->option);
 	a = arena_of(&config);
 	r->is_alone = config.is_alone;
+	r->has_lines = false;
 	r->k = kernel_for(r, ask);
 	sb_tell("---- %s, config %c", r->backend, config.letter);
 	is_open = open_server(r, &config, a);

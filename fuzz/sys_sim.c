@@ -125,6 +125,15 @@ int sb_sys_socket(struct sb_sys *k, int family, bool is_stream)
 	return fd;
 }
 
+/* Another listens there. */
+static bool is_taken(const struct sb_sys *k, const struct sb_addr *addr)
+{
+	for (uint32_t i = 0; i < k->slots && addr->port > 0; i++)
+		if (k->fd[i].type == SIM_LISTENER && sb_addr_eq(&k->fd[i].addr, addr))
+			return true;
+	return false;
+}
+
 int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 {
 	struct sim_fd *f = sim_get(k, fd, "bind");
@@ -134,6 +143,8 @@ int sb_sys_bind(struct sb_sys *k, int fd, const struct sb_addr *addr)
 		return r;
 	if (f->type != SIM_SOCKET || addr->family != f->family)
 		sb_found("kernel: bind on descriptor %d, which is not a new socket of that family", fd);
+	if (f->is_stream && is_taken(k, addr))
+		return -EADDRINUSE;
 	f->addr = *addr;
 	if (addr->port == 0)
 		f->addr.port = k->next_port++;

@@ -165,7 +165,7 @@ static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
 	add_up(srv, &c->session, unsent);
 	sb_show_end(srv, c);
 	l->open--;
-	sb_port_settle(l);
+	sb_port_settle(srv, c->listener);
 	sb_timers_set(&srv->timers, slot, SB_NEVER);
 	give_back(srv, c);
 	watch_memory(srv);

@@ -481,7 +481,8 @@ void sb_listener_close(struct sb_server *srv, uint32_t i)
 		return;
 	sb_late_stop(srv, i);
 	srv->io.backend->ops->detach(&srv->io, sb_slot_of_listener(srv, i));
-	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), SB_NEVER);
+	/* The connections of a port that is kept are, too, until then. */
+	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->is_owned && l->gone_at ? l->gone_at : SB_NEVER);
 	sb_sys_close(srv->sys, l->fd);
 	l->fd = -1;
 	l->gen++;
@@ -493,4 +494,5 @@ void sb_listener_close(struct sb_server *srv, uint32_t i)
 		sb_log_u64(&srv->log, "listener", i + 1);
 		sb_log_end(&srv->log);
 	}
+	sb_port_settle(srv, i);
 }

@@ -62,6 +62,7 @@ static int open_it(struct sb_server *srv, uint32_t i, struct sb_text *said, stru
 	if (n == 0)
 		return sb_listener_open(srv, i, said, fault);
 	for (uint32_t k = 0; k < n; k++) {
+		*fault = (struct sb_fault){0};
 		srv->listeners[i].endpoint.addr.port = (uint16_t)(o->ports_from + srv->next_port++ % n);
 		r = sb_listener_open(srv, i, said, fault);
 		if (r != -EADDRINUSE)
@@ -159,7 +160,9 @@ void sb_ports_of_gone(struct sb_server *srv, const struct sb_conn *c)
 			continue;
 		}
 		l->gone_at = srv->now + keep;
-		sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->gone_at);
+		/* It may be pausing, and goes on before that. */
+		if (l->gone_at < sb_timers_get(&srv->timers, sb_slot_of_listener(srv, i)))
+			sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->gone_at);
 	}
 }
 
@@ -176,10 +179,14 @@ bool sb_port_tick(struct sb_server *srv, uint32_t i)
 	return srv->now >= l->gone_at;
 }
 
-void sb_port_settle(struct sb_listener *l)
+void sb_port_settle(struct sb_server *srv, uint32_t i)
 {
-	if (l->is_port && l->fd < 0 && l->open == 0)
-		l->is_owned = false;
+	struct sb_listener *l = &srv->listeners[i];
+
+	if (!l->is_port || l->fd >= 0 || l->open > 0)
+		return;
+	l->is_owned = false;
+	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), SB_NEVER);
 }
 
 void sb_text_port(struct sb_text *t, const struct sb_listener *l)

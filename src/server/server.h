@@ -215,7 +215,7 @@ void sb_ports_of_gone(struct sb_server *srv, const struct sb_conn *c);
 /* The timer of listener i: true when it was the end of a port. */
 bool sb_port_tick(struct sb_server *srv, uint32_t i);
 /* A port that takes no more, and whose connections have ended, is nobody's. */
-void sb_port_settle(struct sb_listener *l);
+void sb_port_settle(struct sb_server *srv, uint32_t i);
 uint64_t sb_port_token(const struct sb_server *srv, uint32_t id);
 /* The listener, and of a port its number and id. */
 void sb_text_port(struct sb_text *t, const struct sb_listener *l);

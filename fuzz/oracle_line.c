@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * The rules of a run of the whole server: connections that begin with a line, and throw-away ports. Whether there is a
+ * line is read again; what comes of it is judged when the connection is over, by what can be said simply: each answer
+ * is a line, in order, and long ones are as long as they say; -ERR ends it; a service sends what it is made of. */
+#include "found.h"
+#include "oracle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PATIENCE (200 * SB_MS) /* a part of the marker is held for so long */
+
+static const char mark[] = "SB1 ";
+
+enum { MARK_N = 4 };
+
+/* ---- is it a line ---- */
+
+/* Its time is over before that of the marker. */
+static bool ends_before(const struct run *r, const struct sim_conn *c, const struct peer *p, uint64_t at)
+{
+	uint64_t idle = r->limit[SB_LIMIT_IDLE], life = r->limit[SB_LIMIT_LIFE];
+
+	return (idle && p->active + idle <= at) || (life && c->opened + life <= at);
+}
+
+static bool note_held(struct peer *p, const struct sim_conn *c, bool is_over)
+{
+	p->held_n = is_over ? c->in_n : 0;
+	return is_over;
+}
+
+/* A part of the marker is there: for how long yet? */
+static bool is_given_up(const struct run *r, const struct sim_conn *c, struct peer *p)
+{
+	uint64_t at = p->held_at + PATIENCE;
+	const struct sb_conn *conn = oracle_conn(r, c->fd);
+
+	if (p->reason != SB_WHY_NONE)
+		return false;
+	if (c->is_fin_seen)
+		return true;
+	/* Where memory was lacking the waiting began anew, at moments that nobody outside knows. */
+	if (r->has_lacked_memory || r->k->slept || r->srv->count[SB_COUNT_HELD_WAITS])
+		return note_held(p, c, conn && conn->session.door == SB_DOOR_NONE);
+	if (r->k->now < at || ends_before(r, c, p, at))
+		return false;
+	p->active = p->since = at;
+	return note_held(p, c, true);
+}
+
+bool line_is_payload(const struct run *r, const struct sim_conn *c, struct peer *p)
+{
+	uint32_t n = c->in_n < MARK_N ? c->in_n : MARK_N;
+
+	if (p->begin > PEER_HELD || !r->model[p->listener].is_door || c->in_n == 0)
+		return p->begin < PEER_LINE;
+	if (memcmp(c->sent, mark, n) != 0) {
+		p->begin = PEER_PAYLOAD;
+		return true;
+	}
+	if (n == MARK_N) {
+		p->begin = PEER_LINE;
+		return false;
+	}
+	if (p->begin == PEER_NEW)
+		p->held_at = r->k->now;
+	p->begin = PEER_HELD;
+	if (!is_given_up(r, c, p))
+		return false;
+	p->begin = PEER_PAYLOAD;
+	return true;
+}
+
+bool line_is_judged_late(const struct run *r, const struct sim_conn *c)
+{
+	return !c->is_dgram && r->peer[oracle_number(r, c)].begin >= PEER_LINE;
+}
+
+bool line_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason)
+{
+	const struct peer *p = &r->peer[oracle_number(r, c)];
+
+	switch (reason) {
+	case SB_WHY_EOF:
+	case SB_WHY_TRUNCATED:
+		return c->is_fin;
+	case SB_WHY_RESET:
+	case SB_WHY_IO:
+		return p->failed != 0;
+	case SB_WHY_STOP:
+	case SB_WHY_KILLED:
+		return r->stops > 0;
+	case SB_WHY_LINE:
+		return p->begin == PEER_LINE;
+	case SB_WHY_OWNER:
+		return p->begin == PEER_OF_PORT;
+	default:
+		return true;
+	}
+}
+
+/* ---- what it was answered ---- */
+
+struct answers {
+	struct run *r;
+	const struct sim_conn *c;
+	const struct sb_session *s;
+	uint32_t at, n;      /* in what it was sent: where the next answer begins; as much as is kept */
+	uint32_t lines_from; /* in what it has sent: behind the lines that are answered */
+};
+
+static uint32_t number_of(const struct answers *a)
+{
+	return oracle_number(a->r, a->c);
+}
+
+/* Behind this line of its own, which is too long if it has no end by then. */
+static void skip_line(struct answers *a)
+{
+	enum { MOST = 4 + 1024 + 2 };
+	uint32_t left = a->c->in_n - a->lines_from, most = left < MOST ? left : MOST;
+	const uint8_t *from = a->c->sent + a->lines_from, *end = memchr(from, '\n', most);
+
+	if (left == 0)
+		sb_found("%s: connection %u: has more answers than lines", a->r->backend, number_of(a));
+	a->lines_from += end ? (uint32_t)(end - from) + 1 : most;
+}
+
+/* The answer at at, and whether it is whole. */
+static bool take_answer(struct answers *a, const char **text)
+{
+	const uint8_t *from = a->c->out + a->at, *end = memchr(from, '\n', a->n - a->at);
+	uint32_t n = end ? (uint32_t)(end - from) + 1 : a->n - a->at;
+
+	*text = (const char *)from;
+	sb_tell("  connection %u was answered: %.*s", number_of(a), (int)n - (end != NULL), *text);
+	if (memcmp(from, "+OK", n < 3 ? n : 3) != 0 && memcmp(from, "-ERR ", n < 5 ? n : 5) != 0)
+		sb_found("%s: connection %u: an answer begins with %.*s", a->r->backend, number_of(a), (int)n, *text);
+	skip_line(a);
+	a->at += n;
+	return end != NULL;
+}
+
+/* From here on it is sent what its service makes. */
+static void check_service(const struct answers *a)
+{
+	static uint8_t whole[SIM_OUT_MAX];
+	const struct sb_plan *plan = a->s->plan;
+	uint32_t n = a->n - a->at, in = a->c->in_n - a->lines_from;
+	bool is_source = plan->service->ops->is_source;
+
+	if (n == 0)
+		return;
+	if (!is_source && (plan->service->ops->route != SB_ROUTE_BACK || n > in))
+		sb_found("%s: connection %u: %u bytes came back, of %u", a->r->backend, number_of(a), n, in);
+	if (is_source)
+		sb_source_fill(&plan->source, 0, whole, n);
+	else
+		memcpy(whole, a->c->sent + a->lines_from, n);
+	if (plan->flip < n)
+		whole[plan->flip] ^= 1;
+	if (memcmp(whole, a->c->out + a->at, n) != 0)
+		sb_found("%s: connection %u: is sent other bytes than its line asks for", a->r->backend, number_of(a));
+	if (plan->limit != SB_NEVER && a->c->out_n - a->at > plan->limit)
+		sb_found("%s: connection %u: is sent more than limit=", a->r->backend, number_of(a));
+}
+
+static bool starts(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* -ERR was the first answer: that was all. */
+static void check_refused(const struct answers *a)
+{
+	if (a->at < a->n)
+		sb_found("%s: connection %u: its line is refused, and it is sent more", a->r->backend, number_of(a));
+	if (a->s->reason != SB_WHY_LINE)
+		sb_found("%s: connection %u: its line is refused, and it ends with %s", a->r->backend, number_of(a),
+			 sb_reasons[a->s->reason].name);
+}
+
+/* Nothing but its end has kept it from being answered, and from seeing it. */
+static bool has_all(const struct answers *a)
+{
+	return a->s->reason == SB_WHY_EOF && a->c->out_n < SIM_OUT_MAX && !a->c->is_spoilt && !a->c->is_rst &&
+	       !a->c->is_gone && a->s->how != SB_CLOSE_RESET;
+}
+
+/* The bytes that an answer says come. */
+static void skip_bytes(struct answers *a, const char *text)
+{
+	uint64_t bytes = strtoull(text + strlen("+OK bytes="), NULL, 10), left = a->n - a->at;
+
+	if (bytes > left && has_all(a))
+		sb_found("%s: connection %u: an answer says %llu bytes, and is %llu", a->r->backend, number_of(a),
+			 (unsigned long long)bytes, (unsigned long long)left);
+	a->at += (uint32_t)(bytes < left ? bytes : left);
+}
+
+static bool is_listen(const char *line)
+{
+	return starts(starts(line, mark) ? line + MARK_N : line, "LISTEN ");
+}
+
+/* All who are through have been answered as often as they have asked. */
+static void check_all(const struct answers *a, uint32_t answers)
+{
+	const uint8_t *rest = a->c->sent + a->lines_from;
+
+	if (has_all(a) && a->lines_from < a->c->in_n)
+		sb_found("%s: connection %u: has %u answers, and goes on with %.*s", a->r->backend, number_of(a),
+			 answers, (int)(a->c->in_n - a->lines_from), (const char *)rest);
+}
+
+static void check_answers(struct answers *a, struct peer *p)
+{
+	const char *text;
+	bool is_control = is_listen((const char *)a->c->sent), is_first = true;
+	uint32_t answers = 0;
+
+	for (; a->at < a->n; is_first = false) {
+		if (!take_answer(a, &text))
+			return;
+		answers++;
+		if (is_first && starts(text, "+OK id=c")) {
+			p->has_receipt = true;
+			check_service(a);
+			return;
+		}
+		is_control = is_control || starts(text, "+OK");
+		if (starts(text, "+OK bytes="))
+			skip_bytes(a, text);
+		/* RECEIPT may have been waited for, and is refused all the same. */
+		if (!is_control && !starts(text, "-ERR the connection is still open\n")) {
+			check_refused(a);
+			return;
+		}
+		is_control = true;
+	}
+	if (answers)
+		check_all(a, answers);
+}
+
+void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_session *s)
+{
+	struct peer *p = &r->peer[oracle_number(r, c)];
+	struct answers a = {.r = r, .c = c, .s = s};
+
+	a.n = c->out_n < SIM_OUT_MAX ? (uint32_t)c->out_n : SIM_OUT_MAX;
+	if (p->begin == PEER_OF_PORT) {
+		p->has_receipt = true;
+		check_service(&a);
+		return;
+	}
+	check_answers(&a, p);
+	if (!s->pace && p->reason == SB_WHY_LINE)
+		sb_found("%s: connection %u: ends with line, and was not answered", r->backend, oracle_number(r, c));
+}
+
+/* ---- throw-away ports ---- */
+
+void line_port(struct run *r, uint32_t i)
+{
+	const struct sb_listener *l = &r->srv->listeners[i];
+	const struct sb_value *conns = &l->line.v[SB_KEY_CONNS];
+
+	if (i < r->ports_to && r->door[i].fd == l->fd)
+		return;
+	if (i >= r->ports_to)
+		r->ports_to = i + 1;
+	r->door[i] = (struct door){.fd = l->fd};
+	r->model[i] = (struct model){.ref = &ref_raw,
+				     .is_tcp = true,
+				     .is_loopback = l->is_loopback,
+				     .quickack = -1,
+				     .rcvbuf = -1,
+				     .conns = conns->set ? conns->num : UINT64_MAX};
+}
+
+const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t i)
+{
+	const struct sb_listener *l = &r->srv->listeners[i];
+
+	if (i < r->doors)
+		return NULL;
+	if (memcmp(l->from.ip, c->addr.ip, sizeof(c->addr.ip)) != 0)
+		return "reason=not-owner";
+	return l->line.v[SB_KEY_ACCEPT].set && l->line.v[SB_KEY_ACCEPT].num ? "reason=accept-rst change=accept=" : NULL;
+}
+
+/* What it says of its listener. */
+bool line_is_of_port(const struct run *r, const char *line, size_t n)
+{
+	static const char *const kinds[] = {
+		" listening listener=",        " not-listening listener=",        " option listener=",
+		"\"listening\",\"listener\":", "\"not-listening\",\"listener\":", "\"option\",\"listener\":"};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *at = memmem(line, n, kinds[i], strlen(kinds[i]));
+
+		if (at && strtoul(at + strlen(kinds[i]), NULL, 10) > r->doors)
+			return true;
+	}
+	return false;
+}
