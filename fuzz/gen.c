@@ -67,10 +67,31 @@ enum { EVENTS = sizeof(events) / sizeof(events[0]), PAYLOAD = EVENTS, KINDS, WEI
 
 static void put_payload(struct draft *d)
 {
-	static const char *const some[] = {"a",      "\n",   "abc\n", "\r\n",
-					   "ab\r",   "\r",   "xxxxx", "0:,",
-					   "3:abc,", "12:",  "\1x",   "\3abc",
-					   "\200\1", "\377", "hello", "GET / HTTP/1.1\r\n"};
+	static const char *const some[] = {"a",
+					   "\n",
+					   "abc\n",
+					   "\r\n",
+					   "ab\r",
+					   "\r",
+					   "xxxxx",
+					   "0:,",
+					   "3:abc,",
+					   "12:",
+					   "\1x",
+					   "\3abc",
+					   "\200\1",
+					   "\377",
+					   "hello",
+					   "GET / HTTP/1.1\r\n",
+					   "SB1 ECHO cut=2\n",
+					   "SB1 LISTEN ECHO keep=200ms\n",
+					   "LISTEN ECHO conns=1\n",
+					   "LIST\n",
+					   "SB1 ",
+					   "S",
+					   "SB1 RECEIPT id=c1.6af1a10e9ded447e wait=100ms\n",
+					   "SB1 SOURCE len=9 frag=4 gate=time gap=20ms\n",
+					   "QUIT\n"};
 	static const uint8_t header[] = {0, 3, 'a', 'b', 'c', 0, 0, 0, 2};
 	uint32_t which = draw(d, sizeof(some) / sizeof(some[0]) + 3), n;
 
