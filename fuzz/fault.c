@@ -190,6 +190,8 @@ static bool is_comparable(const struct run *base, const struct run *hurt, enum s
 	case SIM_CALL_ACCEPT:
 		/* Whoever is not shed is served later. */
 		return err == -EINTR || (err == -EAGAIN && !hurt->k->is_sweep_shed);
+	case SIM_CALL_SHUTDOWN: /* whose connection is gone comes again */
+		return base->k->conns == hurt->k->conns && !base->has_lacked_memory;
 	case SIM_CALL_POLL:   /* it is later now */
 	case SIM_CALL_SOCKET: /* and a listener less */
 	case SIM_CALL_BIND:

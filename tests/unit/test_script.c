@@ -106,9 +106,9 @@ static void every_event_is_listed(void **state)
 	LISTED("\\eA\\e9", "fail A  # recv: ECONNRESET\nfail 9  # wake-open: EMFILE\n");
 	LISTED("\\ofa\\oXY\\oZ1",
 	       "knob f a  # first-byte: 10\nknob X Y  # stop: 89\nknob Z 1  # no knob has this letter\n");
-	LISTED("\\oc1\\ocw\\oc!", "knob c 1  # config: tcp://127.0.0.1:0,ECHO frame=line max=48; log-level=info\n"
+	LISTED("\\oc1\\ocw\\oc?", "knob c 1  # config: tcp://127.0.0.1:0,ECHO frame=line max=48; log-level=info\n"
 				  "knob c w  # config: serve's own\n"
-				  "knob c !  # config: there is none of this letter\n");
+				  "knob c ?  # config: there is none of this letter\n");
 }
 
 static void arguments_that_need_an_escape(void **state)
