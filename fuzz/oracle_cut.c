@@ -364,9 +364,6 @@ bool cut_is_lingering(const struct run *r, const struct sim_conn *c)
 
 	if (!model_of(r, c)->is_shaped || (close != PLAN_HALF && close != PLAN_STALL) || p->reason == SB_WHY_NONE)
 		return false;
-	/* Who has seen the peer's end is done when all is sent. */
-	if (c->is_fin_seen)
-		return false;
 	return close == PLAN_HALF ? c->is_shut : owed(r, c) == 0 && !cut_is_waiting(r, c);
 }
 

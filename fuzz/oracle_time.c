@@ -243,6 +243,9 @@ static uint64_t end_at(const struct run *r, const struct sim_conn *c, const stru
 
 	if (r->stops)
 		at = after(r->stopped_at ? r->stopped_at : r->k->now, r->limit[SB_LIMIT_STOP]);
+	/* Who lingers and sees the peer's end is done. */
+	if (cut_is_lingering(r, c) && c->is_fin_seen)
+		return at;
 	if (cut_is_lingering(r, c))
 		return sooner(sooner(at, after(c->opened, r->limit[SB_LIMIT_LIFE])),
 			      after(last, r->limit[SB_LIMIT_IDLE]));

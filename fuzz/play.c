@@ -110,7 +110,8 @@ static struct sb_addr address_of(const struct play *p, const struct sb_listener 
 	if (a.family == SB_IPV4 && p->address >= sizeof(addresses) / sizeof(addresses[0])) {
 		memcpy(a.ip, addresses[0].ip, 4);
 		a.ip[2] = (uint8_t)p->address;
-	} else
+	}
+	if (a.family == SB_IPV6)
 		a.ip[15] = 1;
 	if (a.family == SB_IPV6 && p->address % 8)
 		a.ip[0] = (uint8_t)(0x20 + p->address % 8);
