@@ -249,6 +249,7 @@ static void compare_ends(const struct run *a, const struct run *b, uint32_t i)
 			 x == SIM_END_RST ? "RST" : "FIN", a->backend, y == SIM_END_RST ? "RST" : "FIN", b->backend);
 }
 
+/* Of a throw-away port and its owner that end together, who is first is a race. */
 void oracle_compare(const struct run *a, const struct run *b)
 {
 	bool is_any_crowded = a->is_crowded || b->is_crowded || is_any_spoilt(a) || is_any_spoilt(b);
@@ -260,7 +261,8 @@ void oracle_compare(const struct run *a, const struct run *b)
 			 b->backend);
 	for (uint32_t i = 0; i < a->k->conns; i++) {
 		uint32_t j = same_as(a, i, b);
-		bool is_spoilt = is_all_spoilt || is_spoilt_one(a, i) || (j < b->k->conns && is_spoilt_one(b, j));
+		bool is_spoilt = is_all_spoilt || is_spoilt_one(a, i) || (j < b->k->conns && is_spoilt_one(b, j)) ||
+				 a->peer[i].begin == PEER_OF_PORT;
 
 		if (j == b->k->conns && is_spoilt)
 			continue;

@@ -269,8 +269,8 @@ void line_port(struct run *r, uint32_t i)
 
 	if (i < r->ports_to && r->door[i].fd == l->fd)
 		return;
-	if (i >= r->ports_to)
-		r->ports_to = i + 1;
+	while (r->ports_to <= i)
+		r->door[r->ports_to++] = (struct door){.fd = -1};
 	r->door[i] = (struct door){.fd = l->fd};
 	r->model[i] = (struct model){.ref = &ref_raw,
 				     .is_tcp = true,

@@ -18,7 +18,7 @@ static uint32_t index_of(const struct sb_server *srv, const struct sb_listener *
 /* Nothing of it is left: it may become another. */
 static bool is_free(const struct sb_listener *l)
 {
-	return l->fd < 0 && l->open == 0 && !l->is_owned;
+	return l->fd < 0 && l->open == 0;
 }
 
 static struct sb_listener *find_free(struct sb_server *srv)
