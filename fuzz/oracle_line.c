@@ -215,6 +215,28 @@ static void check_all(const struct answers *a, uint32_t answers)
 			 answers, (int)(a->c->in_n - a->lines_from), (const char *)rest);
 }
 
+/* " opt.NAME=ASKED->EFFECTIVE": it is set on the connection, and that is what came of it. */
+static void check_options(const struct answers *a, const char *text)
+{
+	const struct sim_fd *f = &a->r->k->fd[(uint32_t)a->c->fd % SIM_FDS];
+	const char *end = text + strcspn(text, "\n"), *at = text;
+	const struct sb_sockopt *row;
+
+	for (; (at = memmem(at, (size_t)(end - at), " opt.", 5)) != NULL; at++)
+		for (size_t i = 0; (row = sb_sockopt_at(i)) != NULL; i++)
+			for (uint32_t k = 0; k < f->opts_n; k++) {
+				const char *is = strchr(at, '>');
+
+				if (starts(at + 5, row->name) && at[5 + strlen(row->name)] == '=' && is &&
+				    f->opts[k].level == row->level && f->opts[k].name == row->optname &&
+				    f->opts[k].value != strtol(is + 1, NULL, 10))
+					sb_found("%s: connection %u: an option is %d, and it says %.*s", a->r->backend,
+						 number_of(a), f->opts[k].value, (int)(end - at), at);
+			}
+	if (memmem(text, (size_t)(end - text), " opt.", 5) && f->opts_n == 0 && !a->c->is_spoilt)
+		sb_found("%s: connection %u: its options are set on another", a->r->backend, number_of(a));
+}
+
 static void check_answers(struct answers *a, struct peer *p)
 {
 	const char *text;
@@ -227,6 +249,7 @@ static void check_answers(struct answers *a, struct peer *p)
 		answers++;
 		if (is_first && starts(text, "+OK id=c")) {
 			p->has_receipt = true;
+			check_options(a, text);
 			check_service(a);
 			return;
 		}
