@@ -167,6 +167,13 @@ static bool is_blind(const struct run *r, uint32_t i)
 	       (reason == SB_WHY_DONE || reason == SB_WHY_BYTES);
 }
 
+/* A receipt has times in it, and one that could not wait is later than the other; a port may fail for one of them. */
+static bool is_told_otherwise(const struct run *a, const struct run *b, uint32_t i)
+{
+	return line_is_judged_late(a, &a->k->conn[i]) &&
+	       (a->count[SB_COUNT_WAIT_ERRORS] != b->count[SB_COUNT_WAIT_ERRORS] || a->k->faults != b->k->faults);
+}
+
 static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, uint32_t j, bool is_prefix)
 {
 	const struct sim_conn *x = &a->k->conn[i], *y = &b->k->conn[j];
@@ -175,8 +182,7 @@ static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, 
 	/* Of datagrams one may be missing in the middle. */
 	if (is_prefix && x->is_dgram)
 		return;
-	/* A receipt has times in it, and one that could not wait is later than the other. */
-	if (line_is_judged_late(a, x) && a->count[SB_COUNT_WAIT_ERRORS] != b->count[SB_COUNT_WAIT_ERRORS])
+	if (is_told_otherwise(a, b, i))
 		return;
 	if (!is_prefix && x->out_n != y->out_n)
 		sb_found("backends differ: connection %u: %s sent %llu bytes, %s %llu", i, a->backend,
@@ -243,6 +249,8 @@ static void compare_ends(const struct run *a, const struct run *b, uint32_t i)
 	const struct peer *p = &a->peer[i], *q = &b->peer[i];
 	enum sim_end x = a->k->conn[i].end, y = b->k->conn[i].end;
 
+	if (is_told_otherwise(a, b, i))
+		return;
 	if (p->reason != q->reason || p->is_served != q->is_served)
 		sb_found("backends differ: connection %u: %s ends it with %s, %s with %s", i, a->backend,
 			 p->is_served ? sb_reasons[p->reason].name : "a refusal", b->backend,
