@@ -361,11 +361,13 @@ void oracle_rest(struct run *r)
 		    r->k->fd[(uint32_t)r->k->dgram[i].fd % SIM_FDS].type == SIM_DGRAM)
 			sb_found("%s: a datagram is there, and not received", r->backend);
 	for (uint32_t i = 0; i < r->k->conns; i++) {
-		const struct sim_conn *c = &r->k->conn[i];
+		struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = oracle_conn(r, c->fd);
 
 		if (!conn || line_is_judged_late(r, c))
 			continue;
+		if (r->peer[i].begin == PEER_HELD)
+			oracle_advance(r, c, &r->peer[i]);
 		time_check_rest(r, c);
 		cut_check_rest(r, c);
 		check_unread(r, c, &conn->session);
