@@ -367,7 +367,8 @@ void oracle_rest(struct run *r)
 
 		if (!conn || line_is_judged_late(r, c))
 			continue;
-		oracle_advance(r, c, &r->peer[i]);
+		if (r->peer[i].begin == PEER_HELD)
+			oracle_advance(r, c, &r->peer[i]);
 		time_check_rest(r, c);
 		cut_check_rest(r, c);
 		check_unread(r, c, &conn->session);

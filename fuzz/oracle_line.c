@@ -143,6 +143,13 @@ static bool take_answer(struct answers *a, const char **text)
 	return end != NULL;
 }
 
+/* Nothing but its end has kept it from being answered, and from seeing it. */
+static bool has_all(const struct answers *a)
+{
+	return a->s->reason == SB_WHY_EOF && a->c->out_n < SIM_OUT_MAX && !a->c->is_spoilt && !a->c->is_rst &&
+	       !a->c->is_gone && a->s->how != SB_CLOSE_RESET;
+}
+
 /* From here on it is sent what its service makes. */
 static void check_service(const struct answers *a)
 {
@@ -151,6 +158,9 @@ static void check_service(const struct answers *a)
 	uint32_t n = a->n - a->at, in = a->c->in_n - a->lines_from;
 	bool is_source = plan->service->ops->is_source;
 
+	/* Its end has been seen, and nothing was left over. */
+	if (plan->service->ops->route == SB_ROUTE_BACK && has_all(a) && n != in)
+		sb_found("%s: connection %u: %u bytes came back, of %u", a->r->backend, number_of(a), n, in);
 	if (n == 0)
 		return;
 	if (!is_source && (plan->service->ops->route != SB_ROUTE_BACK || n > in))
@@ -180,13 +190,6 @@ static void check_refused(const struct answers *a)
 	if (a->s->reason != SB_WHY_LINE)
 		sb_found("%s: connection %u: its line is refused, and it ends with %s", a->r->backend, number_of(a),
 			 sb_reasons[a->s->reason].name);
-}
-
-/* Nothing but its end has kept it from being answered, and from seeing it. */
-static bool has_all(const struct answers *a)
-{
-	return a->s->reason == SB_WHY_EOF && a->c->out_n < SIM_OUT_MAX && !a->c->is_spoilt && !a->c->is_rst &&
-	       !a->c->is_gone && a->s->how != SB_CLOSE_RESET;
 }
 
 /* The bytes that an answer says come. */

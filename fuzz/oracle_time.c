@@ -294,6 +294,9 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 		  (c->is_shut && !cut_is_lingering(r, c) && most && c->in_n - c->shut_in_n > most);
 	if (is_reset && (is_over || (m->is_shaped && cut_of(r, c)->is_vague)))
 		return;
+	/* Whose life is over as soon as reading goes on: the peer's end may be read at that very moment. */
+	if (!is_reset && c->is_fin_seen && cut_is_lingering(r, c) && (end_at(r, c, p) == r->k->now || is_vague(r)))
+		return;
 	is_early = m->is_rst != is_reset || owes || (!m->is_rst && !m->is_abrupt && !c->is_fin_seen);
 	if (is_over || is_early)
 		sb_found("%s: connection %u: ends with %s, and is closed too %s by %s, its peer's end %sseen",

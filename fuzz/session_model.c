@@ -436,9 +436,10 @@ struct model_op model_next(struct session_model *m)
 		if (m->plan->close != PLAN_STALL)
 			return (struct model_op){.kind = SB_OP_SHUT};
 	}
-	if (!m->is_sending && !is_waiting(m) && (has_answer || (left > 0 && !is_joining(m))))
+	/* An answer waits for nothing, and until it has gone nothing is read. */
+	if (!m->is_sending && (has_answer || (!is_waiting(m) && left > 0 && !is_joining(m))))
 		return next_send(m);
-	if (!m->is_reading && !m->is_eof &&
+	if (!m->is_reading && !m->is_eof && (m->phase == MODEL_DRAIN || !has_answer) &&
 	    (m->phase == MODEL_DRAIN || (m->phase == MODEL_RUN && (owed(m) == 0 || is_joining(m)) && !is_paused(m))))
 		return next_recv(m);
 	return (struct model_op){.kind = SB_OP_NONE};

@@ -121,14 +121,13 @@ uint32_t sb_pace_piece(struct sb_session *s, uint64_t left)
 	struct sb_pace *pace = s->pace;
 	uint64_t at = sb_pace_at(s), end;
 
-	/* While it waits as well: whether the unit is whole says whether more is to be read. */
-	if (pace->said.n == 0 && left > 0)
-		place_unit(s);
-	if (sb_pace_is_waiting(s))
-		return 0;
-	if (pace->said.n > 0 || left == 0)
+	/* An answer waits for nothing. */
+	if (pace->said.n > 0)
 		return (uint32_t)pace->said.n;
-	if (!is_ready(s))
+	/* While it waits as well: whether the unit is whole says whether more is to be read. */
+	if (left > 0)
+		place_unit(s);
+	if (sb_pace_is_waiting(s) || left == 0 || !is_ready(s))
 		return 0;
 	pace->next = lesser(pace->end, sb_cuts_next(&s->plan->cuts, pace->unit, at));
 	pace->next = lesser(pace->next, s->plan->limit);
