@@ -414,7 +414,7 @@ static struct real_peer *current(struct player *p)
 	return p->slot[p->current];
 }
 
-static void payload(struct real_peer *q, const struct sbs_event *e)
+static void payload(struct player *p, struct real_peer *q, const struct sbs_event *e)
 {
 	static uint8_t room[SIM_SENT_MAX];
 	struct sbs_event some = *e;
@@ -425,6 +425,11 @@ static void payload(struct real_peer *q, const struct sbs_event *e)
 	n = sbs_unescape(&some, room);
 	if (!q || !can_send(q) || q->is_closed)
 		return;
+	/* As play.c has it: who may begin with a line makes one thing happen at a time from then on. */
+	if (n > 0 && room[0] == 'S' && q->sent_n == 0 && p->r->srv->listeners[q->listener].plan.is_door) {
+		run(p);
+		p->is_alone = true;
+	}
 	if (n > SIM_SENT_MAX - q->sent_n)
 		n = SIM_SENT_MAX - q->sent_n;
 	sb_copy(q->sent + q->sent_n, room, n);
@@ -460,7 +465,7 @@ static void act(struct player *p, const struct sbs_event *e)
 
 	switch (e->kind) {
 	case SBS_BYTES:
-		payload(current(p), e);
+		payload(p, current(p), e);
 		break;
 	case SBS_SELECT:
 		p->current = e->v;
