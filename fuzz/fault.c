@@ -363,7 +363,7 @@ static uint64_t scripts_n, runs_n;
 /* Waits, questions about a closed gate, single bytes: of what comes again and again, each 16th will do. */
 static bool is_again(const struct sim_seen *s, uint32_t at)
 {
-	enum { ENOUGH = 24, EACH = 16 };
+	enum { ENOUGH = 12, EACH = 32 };
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < at; i++)
