@@ -52,7 +52,7 @@ static void end_text(struct sb_show *show, const struct sb_text *t)
 
 static int say_receipt(struct sb_server *srv, struct sb_show *show, uint32_t i, struct sb_fault *fault)
 {
-	struct sb_text t;
+	struct sb_text t = {0};
 	int r = begin_text(srv, show, &t, fault);
 
 	if (r < 0)
@@ -172,7 +172,7 @@ void sb_control_tick(struct sb_server *srv, struct sb_conn *c)
 static int list(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
-	struct sb_text t;
+	struct sb_text t = {0};
 	int r = begin_text(srv, show, &t, fault);
 
 	(void)answer;
@@ -190,7 +190,7 @@ static int list(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer
 static int limits(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
-	struct sb_text t;
+	struct sb_text t = {0};
 	int r = begin_text(srv, show, &t, fault);
 
 	(void)answer;
@@ -247,7 +247,7 @@ enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 static int help(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
-	struct sb_text t;
+	struct sb_text t = {0};
 	int r = begin_text(srv, show, &t, fault);
 
 	(void)answer;

@@ -111,7 +111,7 @@ static int set_options(struct sb_server *srv, const struct sb_conn *c, const str
 static int serve_line(struct sb_server *srv, struct sb_conn *c, struct sb_show *show, struct sb_fault *fault)
 {
 	struct sb_talk *talk = show->talk;
-	struct sb_opt_ask asks[SB_LINE_OPTS_MAX];
+	struct sb_opt_ask asks[SB_LINE_OPTS_MAX] = {0};
 	struct sb_text t = begin_answer(show);
 	struct sb_service_in in = {
 		.line = &talk->line,
