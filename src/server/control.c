@@ -14,16 +14,18 @@ typedef int verb_fn(struct sb_server *srv, struct sb_conn *c, enum sb_answer *an
 
 /* ---- answers of many lines ---- */
 
-static int begin_text(struct sb_server *srv, struct sb_show *show, struct sb_text *t, struct sb_fault *fault)
+static bool begin_text(struct sb_server *srv, struct sb_show *show, struct sb_text *t, struct sb_fault *fault)
 {
 	if (!show->text)
 		show->text = sb_pool_get(&srv->texts);
-	if (!show->text)
-		return sb_fault_set(fault, SB_E_LIMIT, 0, "too many long answers are on their way: ask again");
+	if (!show->text) {
+		sb_fault_set(fault, SB_E_LIMIT, 0, "too many long answers are on their way: ask again");
+		return false;
+	}
 	*t = sb_text_in(show->text, SB_ANSWER_MAX);
 	/* Room for what is said of it, which is known when it is whole. */
 	t->n = SB_ANSWER_HEAD_MAX;
-	return 0;
+	return true;
 }
 
 static void line_of(struct sb_text *t, const char *name, const char *help)
@@ -52,11 +54,10 @@ static void end_text(struct sb_show *show, const struct sb_text *t)
 
 static int say_receipt(struct sb_server *srv, struct sb_show *show, uint32_t i, struct sb_fault *fault)
 {
-	struct sb_text t = {0};
-	int r = begin_text(srv, show, &t, fault);
+	struct sb_text t;
 
-	if (r < 0)
-		return r;
+	if (!begin_text(srv, show, &t, fault))
+		return SB_E_LIMIT;
 	sb_text_bytes(&t, sb_slice(srv->receipts.text[i], srv->receipts.size[i]));
 	end_text(show, &t);
 	return 0;
@@ -172,30 +173,29 @@ void sb_control_tick(struct sb_server *srv, struct sb_conn *c)
 static int list(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
-	struct sb_text t = {0};
-	int r = begin_text(srv, show, &t, fault);
+	struct sb_text t;
 
 	(void)answer;
-	for (uint32_t i = 0; r == 0 && i < srv->listeners_n; i++) {
+	if (!begin_text(srv, show, &t, fault))
+		return SB_E_LIMIT;
+	for (uint32_t i = 0; i < srv->listeners_n; i++) {
 		if (srv->listeners[i].fd < 0)
 			continue;
 		sb_text_port(&t, &srv->listeners[i]);
 		sb_text_char(&t, '\n');
 	}
-	if (r == 0)
-		end_text(show, &t);
-	return r;
+	end_text(show, &t);
+	return 0;
 }
 
 static int limits(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
-	struct sb_text t = {0};
-	int r = begin_text(srv, show, &t, fault);
+	struct sb_text t;
 
 	(void)answer;
-	if (r < 0)
-		return r;
+	if (!begin_text(srv, show, &t, fault))
+		return SB_E_LIMIT;
 	sb_text_str(&t, "profile ");
 	sb_text_str(&t, srv->is_strict ? "strict\n" : "loopback\n");
 	for (int i = 0; i < SB_LIMIT_COUNT; i++) {
@@ -247,12 +247,11 @@ enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 static int help(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
-	struct sb_text t = {0};
-	int r = begin_text(srv, show, &t, fault);
+	struct sb_text t;
 
 	(void)answer;
-	if (r < 0)
-		return r;
+	if (!begin_text(srv, show, &t, fault))
+		return SB_E_LIMIT;
 	sb_text_str(&t, "SB1 VERB key=value key=value\nservices:\n");
 	for (size_t i = 0; sb_service_at(i); i++)
 		line_of(&t, sb_service_at(i)->name, sb_service_at(i)->help);

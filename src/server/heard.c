@@ -5,6 +5,8 @@
  */
 #include "server/server.h"
 
+#include <assert.h>
+
 #define LISTEN "LISTEN "
 
 enum { LISTEN_N = sizeof(LISTEN) - 1 };
@@ -93,7 +95,10 @@ static int set_options(struct sb_server *srv, const struct sb_conn *c, const str
 {
 	for (int i = 0; i < line->opts_n; i++) {
 		int64_t effective = 0;
-		int r = sb_sockopt_set(srv->sys, c->fd, asks[i], &effective);
+		int r;
+
+		assert(asks[i].row);
+		r = sb_sockopt_set(srv->sys, c->fd, asks[i], &effective);
 
 		if (r < 0)
 			return sb_fault_set(fault, r, line->opts[i].col, "%s=%lld: %s", asks[i].row->name,
