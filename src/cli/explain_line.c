@@ -142,13 +142,13 @@ int sb_explain_line(const char *text)
 	struct sb_service_in in = {.line = &line, .scratch = scratch};
 	struct sb_limits limits = {.is_set = {false}};
 	struct sb_fault fault = {0};
-	struct sb_plan plan;
+	struct sb_plan plan = {.service = NULL};
 	int r = sb_line_parse(&line, sb_slice_cstr(text), &fault);
 
 	sb_limits_fill(&limits, false);
 	if (r == 0)
 		r = sb_plan_make(&plan, &in, SB_ON_TCP, &limits, false, &fault);
-	if (r < 0)
+	if (r < 0 || !plan.service)
 		return sb_complain("explain", SB_EXIT_DATA, "col=%u %s", fault.col, fault.text);
 	print_plan(&plan, &line);
 	return SB_EXIT_OK;

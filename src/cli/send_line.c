@@ -59,10 +59,12 @@ static bool take_line(struct sb_send *s, char line[static ANSWER_MAX])
 {
 	size_t n = 0;
 
-	do {
+	for (; n < ANSWER_MAX - 1; n++) {
 		if (take_some(s, line + n, 1) == 0)
 			return false;
-	} while (line[n] != '\n' && ++n < ANSWER_MAX - 1);
+		if (line[n] == '\n')
+			break;
+	}
 	line[n] = '\0';
 	return true;
 }

@@ -90,7 +90,7 @@ static size_t find(struct sb_slice s, char c)
 {
 	size_t i = 0;
 
-	while (i < s.n && s.p[i] != c)
+	while (i < s.n && s.p[i] != (uint8_t)c)
 		i++;
 	return i;
 }

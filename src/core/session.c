@@ -381,7 +381,7 @@ static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
 	struct sb_leg *leg = &s->leg;
 
 	*op = (struct sb_op){.kind = SB_OP_SEND, .want_max = n};
-	if (sb_pace_is_speaking(s)) {
+	if (s->pace && s->pace->said.n > 0) {
 		op->iov[0] = s->pace->said;
 	} else if (service(s)->is_source) {
 		op->flags = SB_OP_FILL;
