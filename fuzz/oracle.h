@@ -88,6 +88,7 @@ struct cut {
 	uint64_t pieces, recvs, sends;
 	uint64_t at[CUT_OFFSETS]; /* where the first of them ended */
 	bool is_gated;            /* a piece has gone, and what has to be true before the next is not known to be */
+	bool is_empty;            /* a unix socket's queue was, when it was last asked */
 	bool is_enough;           /* no more is sent, though there may be more */
 	bool is_seen;             /* the kernel has told of the peer's socket before */
 	bool has_given_way;       /* gate=best: what is best cannot be had */

@@ -337,6 +337,12 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 		cut->is_seen = true;
 	if (!cut->is_gated || is_passing(call, res))
 		return;
+	/* That a unix socket's queue is empty is asked twice. */
+	if (res == 1 && call == SIM_CALL_QUEUED_OUT && cut->tier == SB_GATE_READ && !cut->is_empty) {
+		cut->is_empty = true;
+		return;
+	}
+	cut->is_empty = false;
 	cut->unproven += call == SIM_CALL_PEERS &&
 			 ((res == 1 && c->is_gone) || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)));
 	if (res == 1 || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)))

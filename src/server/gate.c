@@ -77,6 +77,14 @@ static bool is_passing(int err)
 	return err == -EINTR || err == -ENOBUFS || err == -ENOMEM;
 }
 
+/* The peer of a unix socket takes a piece and looks whether there is more before its recv returns: it must be out of
+ * there when more comes. */
+static void ask_once_more(struct sb_server *srv, struct sb_show *show)
+{
+	show->is_empty = true;
+	show->ask_at = srv->now + FIRST_STEP;
+}
+
 static void ask_own(struct sb_server *srv, struct sb_show *show)
 {
 	int queued = show->tier == SB_GATE_TIME ? 0 : sb_sys_queued_out(srv->sys, sb_conn_at(srv, show->slot)->fd);
@@ -85,6 +93,8 @@ static void ask_own(struct sb_server *srv, struct sb_show *show)
 		give_way(srv, show, queued, "the kernel does not tell what is queued");
 	else if (queued > 0)
 		ask_later(srv, show);
+	else if (show->tier == SB_GATE_READ && !show->is_empty)
+		ask_once_more(srv, show);
 	else
 		open_it(srv, show, show->tier);
 }
@@ -203,6 +213,7 @@ void sb_gate_ask(struct sb_server *srv, struct sb_conn *c, enum sb_gate_tier tie
 		show->tier = (uint8_t)tier;
 	else if (!show->receipt.why)
 		show->tier = SB_GATE_READ;
+	show->is_empty = false;
 	show->step = FIRST_STEP;
 	show->ask_at = srv->now + FIRST_STEP;
 	srv->gate.wait[srv->gate.n++] = show->slot;

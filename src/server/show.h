@@ -42,6 +42,7 @@ struct sb_show {
 	uint32_t step;           /* nanoseconds between two questions */
 	uint32_t place;          /* in the list of those that wait; index + 1, 0 for not there */
 	uint8_t asked, tier;     /* enum sb_gate_tier: of the line; what is asked for now */
+	bool is_empty;           /* the queue of a unix socket was empty when it was last asked */
 	bool has_local, is_seen; /* local is known; the kernel has told of the peer's socket before */
 };
 
