@@ -134,17 +134,35 @@ fuzz_finds() {
 
 # ---- libFuzzer -------------------------------------------------------------------------------------------------
 
+# What a run begins with. A folder is read in the order in which its file system has it; in order, as a list, every
+# machine does the same (fuzz_is_ordered).
+fuzz_seeds() { # TARGET
+	if [ -n "${fuzz_is_ordered-}" ]; then
+		LC_ALL=C find "corpus/$1" -type f | LC_ALL=C sort | paste -sd , >"$fuzz_room/seeds"
+		printf -- '-seed_inputs=@%s' "$fuzz_room/seeds"
+	else
+		printf 'corpus/%s' "$1"
+	fi
+}
+
+# Where what is compared are addresses, they are to be the same ones; not everywhere may that be asked for.
+fuzz_fixed() {
+	[ -n "${fuzz_is_ordered-}" ] && setarch -R true 2>/dev/null && echo setarch -R
+}
+
 # fuzz_libfuzzer TARGET CORPUS ARGUMENT...: from corpus/TARGET, new inputs to CORPUS. Prints what libFuzzer prints, and
 # the finds. 0: nothing found, 1: a find, 2: it could not run.
 fuzz_libfuzzer() {
-	local target=$1 corpus=$2 artifacts=$fuzz_room/artifacts log=$fuzz_room/log status line dict
+	local target=$1 corpus=$2 artifacts=$fuzz_room/artifacts log=$fuzz_room/log status line dict seeds fixed
 	shift 2
 	rm -rf "$artifacts"
 	mkdir -p "$corpus" "$artifacts"
 	dict=$(fuzz_dict "$target")
+	seeds=$(fuzz_seeds "$target")
+	read -r -a fixed < <(fuzz_fixed)
 	# What is behind it outlives a Ctrl-C, or it would end for want of a reader.
-	"$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 ${dict:+-dict="$dict"} \
-		-artifact_prefix="$artifacts/" "$@" "$corpus" "corpus/$target" 2>&1 |
+	"${fixed[@]}" "$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 ${dict:+-dict="$dict"} \
+		-artifact_prefix="$artifacts/" "$@" "$corpus" "$seeds" 2>&1 |
 		(trap '' INT TERM && tee "$log" | sed -u '/^###### Recommended dictionary/,/^###### End of/d')
 	status=${PIPESTATUS[0]}
 	fuzz_finds "$target" "$log" "$artifacts"/* || return 1

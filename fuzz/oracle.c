@@ -273,6 +273,7 @@ void oracle_on_close(struct sb_sys *k, struct sim_conn *c)
 	s = &conn->session;
 	oracle_reason(r, c, s);
 	p->how = s->how;
+	p->is_killed = r->stops > 1;
 	p->in = s->leg.in;
 	p->out = s->leg.out;
 	p->frames = s->frames;
@@ -287,6 +288,7 @@ void oracle_on_close(struct sb_sys *k, struct sim_conn *c)
 	if ((p->how == SB_CLOSE_RESET) != c->is_linger0)
 		sb_found("%s: connection %u: is to be closed by %s, and is not", r->backend, oracle_number(r, c),
 			 p->how == SB_CLOSE_RESET ? "RST" : "close");
+	cut_on_close(r, c);
 	if (line_is_judged_late(r, c))
 		line_check_close(r, c, s);
 	else

@@ -59,6 +59,7 @@ struct model {
 struct peer {
 	uint32_t listener, event; /* event: of the script's, by which it came */
 	bool is_served;
+	bool is_killed; /* closed when everything was */
 	uint8_t reason, how;
 	uint64_t in, out;
 	uint32_t frames, dropped, unsent;
@@ -97,6 +98,7 @@ struct cut {
 	bool is_hit;              /* a question about it was made to fail, and that might have been another's */
 	enum sb_gate_tier tier;   /* of its line, or what is had in place of best */
 	int refused;              /* why the gate cannot be had; 0: it can */
+	bool is_cut_short;        /* it ended before anybody asked about its last gate, which may be open or not */
 	uint64_t gated_at, wait_until, reply_from;
 	uint32_t asks, fails; /* questions since the gate closed; those that nobody answered */
 	uint32_t receipts;
@@ -253,6 +255,7 @@ void cut_on_accept(struct run *r, struct sim_conn *c);
 void cut_on_got(struct run *r, struct sim_conn *c, uint64_t owed);
 /* n of want bytes have gone. */
 void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n);
+void cut_on_close(struct run *r, const struct sim_conn *c);
 void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int res);
 /* Nothing may leave yet, by our own will. */
 bool cut_is_waiting(const struct run *r, const struct sim_conn *c);

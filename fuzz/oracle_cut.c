@@ -351,6 +351,14 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 		give_way(r, c, res);
 }
 
+void cut_on_close(struct run *r, const struct sim_conn *c)
+{
+	struct cut *cut = cut_of(r, c);
+
+	cut->is_cut_short = cut_is_shaped(r, c) && cut->has_given_way && cut->tier == SB_GATE_TIME &&
+			    r->k->now <= cut->gated_at + ASK_FIRST;
+}
+
 uint64_t cut_gate_end(const struct run *r, const struct sim_conn *c)
 {
 	const struct cut *cut = cut_of(r, c);
