@@ -77,7 +77,7 @@ static uint64_t pools(uint64_t n[3])
 static void check_size(long size)
 {
 	uint64_t n[3], all = pools(n), conns = want.v[SB_LIMIT_CONNS];
-	uint64_t more = 6500 * conns + 5500 * want.v[SB_LIMIT_PORTS] + 4500 * want.v[SB_LIMIT_LINES] + (5 << 20);
+	uint64_t more = 6500 * conns + 9000 * want.v[SB_LIMIT_PORTS] + 8500 * want.v[SB_LIMIT_LINES] + (5 << 20);
 
 	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + more)
 		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,
@@ -337,15 +337,14 @@ static bool is_refused_anywhere(const struct again *a, const struct again_addr *
 	return v->set && naive_is(v->text.p, v->text.n, "refused");
 }
 
-/* The first listener, from 1, whose unix socket is another's before it; 0 for none. */
-static size_t path_twice(void)
+/* Its unix socket is another's before it. */
+static bool is_path_taken(size_t i)
 {
-	for (size_t i = 0; i < config.listens_n; i++)
-		for (size_t j = 0; j < i; j++)
-			if (want.endpoint[i].on == SB_ON_UNIX && want.endpoint[j].on == SB_ON_UNIX &&
-			    strcmp(want.endpoint[i].path, want.endpoint[j].path) == 0)
-				return i + 1;
-	return 0;
+	for (size_t j = 0; j < i; j++)
+		if (want.endpoint[i].on == SB_ON_UNIX && want.endpoint[j].on == SB_ON_UNIX &&
+		    strcmp(want.endpoint[i].path, want.endpoint[j].path) == 0)
+			return true;
+	return false;
 }
 
 /* What the first listener that cannot be says: 0 when all can. */
@@ -374,11 +373,13 @@ static int want_open(uint32_t *col)
 			r = opts_of(&o, &want.endpoint[i], col);
 		want.failed = i + 1;
 		*col = r < 0 && *col ? *col + offset : 0;
+		if (r == 0 && is_path_taken(i))
+			r = -EADDRINUSE;
 		if (r < 0)
 			return r;
 	}
-	want.failed = path_twice();
-	return want.failed ? -EADDRINUSE : 0;
+	want.failed = 0;
+	return 0;
 }
 
 /* Which call the letter makes fail. */

@@ -98,6 +98,7 @@ struct cut {
 	bool is_hit;              /* a question about it was made to fail, and that might have been another's */
 	enum sb_gate_tier tier;   /* of its line, or what is had in place of best */
 	int refused;              /* why the gate cannot be had; 0: it can */
+	bool is_unproven;         /* the last one is one of them */
 	bool is_cut_short;        /* it ended before anybody asked about its last gate, which may be open or not */
 	uint64_t gated_at, wait_until, reply_from;
 	uint32_t asks, fails; /* questions since the gate closed; those that nobody answered */

@@ -163,7 +163,7 @@ static void check_proof(const struct run *r, const struct sim_conn *c, uint64_t 
 	bool is_unix = c->addr.family == SB_UNIX;
 	uint64_t gap = plan_of(r, c)->shape.gap;
 
-	if (cut->is_vague || c->is_gone || c->is_rst)
+	if (cut->is_vague || cut->is_unproven || c->is_gone || c->is_rst)
 		return;
 	if ((cut->tier == SB_GATE_READ || cut->tier == SB_GATE_BEST || (cut->tier == SB_GATE_ACK && is_unix)) &&
 	    (c->read_n < from || c->read_at + gap > r->k->now))
@@ -343,8 +343,9 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 		return;
 	}
 	cut->is_empty = false;
-	cut->unproven += call == SIM_CALL_PEERS &&
-			 ((res == 1 && c->is_gone) || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)));
+	cut->is_unproven = call == SIM_CALL_PEERS &&
+			   ((res == 1 && c->is_gone) || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)));
+	cut->unproven += cut->is_unproven;
 	if (res == 1 || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)))
 		open_gate(r, c);
 	else if (res < 0)
