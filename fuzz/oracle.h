@@ -91,6 +91,7 @@ struct cut {
 	bool is_gated;            /* a piece has gone, and what has to be true before the next is not known to be */
 	bool is_empty;            /* a unix socket's queue was, when it was last asked */
 	bool is_enough;           /* no more is sent, though there may be more */
+	bool is_short;            /* the last send took less than it was given */
 	bool is_seen;             /* the kernel has told of the peer's socket before */
 	bool has_given_way;       /* gate=best: what is best cannot be had */
 	uint64_t unproven;        /* gates that opened because nobody is there who could read */

@@ -239,6 +239,7 @@ void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n)
 	if (!cut_is_shaped(r, c))
 		return;
 	cut->sends++;
+	cut->is_short = n < want;
 	if (cut->is_enough)
 		sb_found("%s: connection %u: sends on after its limit", r->backend, oracle_number(r, c));
 	if (cut->is_gated)
@@ -379,7 +380,10 @@ bool cut_is_lingering(const struct run *r, const struct sim_conn *c)
 
 	if (!model_of(r, c)->is_shaped || (close != PLAN_HALF && close != PLAN_STALL) || p->reason == SB_WHY_NONE)
 		return false;
-	return close == PLAN_HALF ? c->is_shut : owed(r, c) == 0 && !cut_is_waiting(r, c);
+	if (close == PLAN_HALF)
+		return c->is_shut;
+	/* The rest of a send waits for room, also where it will not be sent any more. */
+	return owed(r, c) == 0 && !cut_is_waiting(r, c) && !(cut_of(r, c)->is_short && c->window == 0);
 }
 
 bool cut_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason)
