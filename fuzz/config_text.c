@@ -337,13 +337,30 @@ static bool is_refused_anywhere(const struct again *a, const struct again_addr *
 	return v->set && naive_is(v->text.p, v->text.n, "refused");
 }
 
-/* Its unix socket is another's before it. */
-static bool is_path_taken(size_t i)
+/* The simulated kernel gives ports in order to those who ask for any. */
+static uint16_t port_of(size_t i)
 {
+	uint16_t port = SIM_PORT_FIRST;
+
 	for (size_t j = 0; j < i; j++)
-		if (want.endpoint[i].on == SB_ON_UNIX && want.endpoint[j].on == SB_ON_UNIX &&
-		    strcmp(want.endpoint[i].path, want.endpoint[j].path) == 0)
+		port += want.endpoint[j].on != SB_ON_UNIX && want.endpoint[j].addr.port == 0;
+	return want.endpoint[i].addr.port ? want.endpoint[i].addr.port : port;
+}
+
+/* Its unix socket is another's before it, or its address, which is not any port's. */
+static bool is_taken(size_t i)
+{
+	const struct again_endpoint *e = &want.endpoint[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct again_endpoint *f = &want.endpoint[j];
+
+		if (e->on == SB_ON_UNIX && f->on == SB_ON_UNIX && strcmp(e->path, f->path) == 0)
 			return true;
+		if (e->on == SB_ON_TCP && f->on == SB_ON_TCP && e->addr.port && e->addr.port == port_of(j) &&
+		    e->addr.family == f->addr.family && memcmp(e->addr.ip, f->addr.ip, 16) == 0)
+			return true;
+	}
 	return false;
 }
 
@@ -373,7 +390,7 @@ static int want_open(uint32_t *col)
 			r = opts_of(&o, &want.endpoint[i], col);
 		want.failed = i + 1;
 		*col = r < 0 && *col ? *col + offset : 0;
-		if (r == 0 && is_path_taken(i))
+		if (r == 0 && is_taken(i))
 			r = -EADDRINUSE;
 		if (r < 0)
 			return r;

@@ -19,6 +19,7 @@
  *   oracle_time.c   what each connection waits for, since when, and until when; how it ends
  *   oracle_door.c   listeners: their options, who is let in
  *   oracle_line.c   connections that begin with a line, and throw-away ports
+ *   oracle_asked.c  and what such a line asks for
  *   oracle_dgram.c  datagrams
  *   oracle_late.c   and those whose line says what becomes of their replies
  *   oracle_log.c    log lines and counters
@@ -90,8 +91,8 @@ struct cut {
 	uint64_t at[CUT_OFFSETS]; /* where the first of them ended */
 	bool is_gated;            /* a piece has gone, and what has to be true before the next is not known to be */
 	bool is_empty;            /* a unix socket's queue was, when it was last asked */
+	bool is_asked;            /* judged when it was over: pieces and at are all there is */
 	bool is_enough;           /* no more is sent, though there may be more */
-	bool is_short;            /* the last send took less than it was given */
 	bool is_seen;             /* the kernel has told of the peer's socket before */
 	bool has_given_way;       /* gate=best: what is best cannot be had */
 	uint64_t unproven;        /* gates that opened because nobody is there who could read */
@@ -257,6 +258,8 @@ void cut_on_accept(struct run *r, struct sim_conn *c);
 void cut_on_got(struct run *r, struct sim_conn *c, uint64_t owed);
 /* n of want bytes have gone. */
 void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n);
+/* The same for n bytes that have gone, behind base others, when it is over: where pieces ended. */
+void cut_pieces(const struct plan_model *plan, const struct peer *p, struct cut *cut, uint64_t base, uint64_t n);
 void cut_on_close(struct run *r, const struct sim_conn *c);
 void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int res);
 /* Nothing may leave yet, by our own will. */
@@ -281,6 +284,21 @@ bool line_is_payload(const struct run *r, const struct sim_conn *c, struct peer 
 bool line_is_judged_late(const struct run *r, const struct sim_conn *c);
 bool line_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason);
 /* It is over: what it was answered was in order. */
+/* A line of its own, or that of a throw-away port, when the connection is over; what it was sent begins behind its
+ * answer, what it sent behind the line. */
+struct asked {
+	struct run *r;
+	const struct sim_conn *c;
+	const struct sb_session *s;
+	uint32_t i, in_from, out_from;
+	struct plan_model plan;
+};
+
+void asked_check(struct asked *a, bool has_answer);
+
+/* The error behind a reason of framing, 0 when it is another. */
+int oracle_error_of(uint8_t reason);
+
 void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_session *s);
 /* Listener i is a throw-away port: its place here is made ready. */
 void line_port(struct run *r, uint32_t i);
