@@ -380,6 +380,8 @@ void oracle_rest(struct run *r)
 		struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = oracle_conn(r, c->fd);
 
+		if (conn && line_is_judged_late(r, c))
+			asked_check_rest(r, c, &conn->session);
 		if (!conn || line_is_judged_late(r, c))
 			continue;
 		if (r->peer[i].begin == PEER_HELD)

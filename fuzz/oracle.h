@@ -295,6 +295,7 @@ struct asked {
 };
 
 void asked_check(struct asked *a, bool has_answer);
+void asked_check_rest(const struct run *r, const struct sim_conn *c, const struct sb_session *s);
 
 /* The error behind a reason of framing, 0 when it is another. */
 int oracle_error_of(uint8_t reason);

@@ -126,3 +126,15 @@ void asked_check(struct asked *a, bool has_answer)
 	find_pieces(a, line, has_answer);
 	p->has_receipt = true;
 }
+
+/* Whoever has messages to send sends them, or waits for something: room, a gate, a time, more messages. */
+void asked_check_rest(const struct run *r, const struct sim_conn *c, const struct sb_session *s)
+{
+	bool is_waiting = sb_pace_is_waiting(s) || sb_pace_is_joining(s);
+
+	if (s->leg.is_sending && c->window > 0 && !c->is_rst)
+		sb_found("%s: connection %u: does not send, though there is room", r->backend, oracle_number(r, c));
+	if (s->leg.whole > 0 && s->state != SB_STATE_CLOSED && !s->leg.is_sending && !is_waiting)
+		sb_found("%s: connection %u: has %u bytes to send, and waits for nothing", r->backend,
+			 oracle_number(r, c), s->leg.whole);
+}
