@@ -17,13 +17,14 @@ busy=50 idle=10000
 usage() {
 	cat <<'TEXT'
 usage: bench/run.sh [--only SHAPE[,SHAPE...]] [--rounds N] [--quick] [--no-peers] [--server PATH]
-       bench/run.sh --instructions | --framing | --self-check
+       bench/run.sh --instructions | --framing | --gates | --self-check
 SHAPE is one of: small deep 4k 64k u32be line idle memory churn
 --quick         3 rounds of 0.3 s: does it work, not what does it cost
 --no-peers      without libuv and libevent
 --server PATH   this streambed, instead of building the release preset
 --instructions  user-space instructions per message, counted by callgrind
 --framing       the framing limits in memory
+--gates         pieces a second behind gate=read, what a stalled peer costs, whether back-pressure repeats
 --self-check    that the load generator notices wrong echoes
 TEXT
 }
@@ -31,10 +32,11 @@ TEXT
 # ---- the servers ----
 
 # The one place that knows how streambed is started. It must print tcp://127.0.0.1:PORT for port 0.
-# $1: none, or the frame= of the line. $2: connections it must hold.
+# $1: none, the frame= of the line, or a line. $2: connections it must hold.
 streambed_command() {
 	local line=ECHO
 	[[ $1 == none ]] || line="ECHO frame=$1"
+	[[ $1 != *' '* ]] || line=$1
 	command=("$server" serve --listen "tcp://127.0.0.1:0,$line" --max-conns "$2" --log-level error)
 }
 
@@ -215,6 +217,45 @@ instructions() {
 	done
 }
 
+# ---- gates ----
+
+# gate_row TITLE LINE KEY LEAST|MOST VALUE OPTION...: one fresh server with this line, one run of gated, judged by KEY.
+gate_row() {
+	local title=$1 line=$2 key=$3 sense=$4 bound=$5 out value
+	shift 5
+	start ours "$line" 200 "${at_once[@]}" || return 2
+	out=$("${on_load_cpu[@]}" "${at_once[@]}" "$bin/gated" --port "$port" --server-pid "$pid" "$@" \
+		2>"$tmp/load.err")
+	stop
+	value=$(sed -n "s/.*\b$key=\([0-9.]*\).*/\1/p" <<<"$out")
+	if [[ -z $value ]]; then
+		echo "bench: $title: $(cat "$tmp/load.err")" >&2
+		return 2
+	fi
+	awk -v t="$title" -v o="$out" -v v="$value" -v s="$sense" -v b="$bound" 'BEGIN {
+		ok = (s == "least" ? v >= b : v <= b) && o !~ /merges=[1-9]/
+		printf "%-34s %s\n%34s %s at %s %s: %s\n", t, o, "", v, s, b, ok ? "ok" : "OVER"
+		exit !ok
+	}'
+}
+
+# A rate is what is left of the machine, unlike CPU time a message: so nobody else may run meanwhile.
+gates() {
+	local failed=0 read='CHARGEN frag=1 gate=read'
+	at_once=(env)
+	if chrt -r 1 true 2>/dev/null; then
+		at_once=(chrt -r 1)
+	else
+		echo "no real-time priority: whatever else runs takes its share of these rates"
+	fi
+	gate_row '1 connection, single bytes' "$read" cuts_per_s least 20000 --conns 1 || failed=1
+	gate_row '100 connections, single bytes' "$read" cuts_per_s least 100000 --conns 100 || failed=1
+	gate_row 'a peer that stalls for 3 s' "$read" server_busy most 0.05 --stall-ms 3000 || failed=1
+	at_once=(env) # nobody may be kept from delivering what is under way
+	gate_row 'back-pressure, 20 times' 'ECHO rcvbuf=2304 stopread=20s' same least 20 --fill 20 || failed=1
+	return $failed
+}
+
 # ---- building, options ----
 
 build_streambed() {
@@ -269,7 +310,7 @@ while (($#)); do
 	--server) need "$@" && server=$2 && is_server_given=1 && shift ;;
 	--quick) rounds=3 warmup_ms=100 window_ms=300 memory_rounds=1 ;;
 	--no-peers) with_peers= ;;
-	--instructions | --framing | --self-check) mode=${1#--} && mode=${mode/-/_} ;;
+	--instructions | --framing | --gates | --self-check) mode=${1#--} && mode=${mode/-/_} ;;
 	--help) usage && exit 0 ;;
 	*)
 		echo "bench: no option $1" >&2
@@ -292,6 +333,7 @@ results=$bin/results.txt
 case $mode in
 measure) measure_all ;;
 instructions) instructions ;;
+gates) gates ;;
 self_check) /usr/bin/python3 "$root/bench/selfcheck.py" "$bin/loadgen" ;;
 framing)
 	if [[ ! -x $bin/framing ]]; then
