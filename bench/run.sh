@@ -9,7 +9,7 @@ set -u -o pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=$root/build/bench
 server=$root/build/release/streambed
-is_server_given=''
+is_server_given='' before=''
 rounds=11 warmup_ms=200 window_ms=1000 memory_rounds=3
 only='' mode=measure with_peers=1
 busy=50 idle=10000
@@ -22,6 +22,7 @@ SHAPE is one of: small deep 4k 64k u32be line idle memory churn
 --quick         3 rounds of 0.3 s: does it work, not what does it cost
 --no-peers      without libuv and libevent
 --server PATH   this streambed, instead of building the release preset
+--before PATH   beside another one: what a change costs (a ratio of 1.03 is too much)
 --instructions  user-space instructions per message, counted by callgrind
 --framing       the framing limits in memory
 --gates         pieces a second behind gate=read, what a stalled peer costs, whether back-pressure repeats
@@ -32,18 +33,19 @@ TEXT
 # ---- the servers ----
 
 # The one place that knows how streambed is started. It must print tcp://127.0.0.1:PORT for port 0.
-# $1: none, the frame= of the line, or a line. $2: connections it must hold.
+# $1: the program. $2: none, the frame= of the line, or a line. $3: connections it must hold.
 streambed_command() {
 	local line=ECHO
-	[[ $1 == none ]] || line="ECHO frame=$1"
-	[[ $1 != *' '* ]] || line=$1
-	command=("$server" serve --listen "tcp://127.0.0.1:0,$line" --max-conns "$2" --log-level error)
+	[[ $2 == none ]] || line="ECHO frame=$2"
+	[[ $2 != *' '* ]] || line=$2
+	command=("$1" serve --listen "tcp://127.0.0.1:0,$line" --max-conns "$3" --log-level error)
 }
 
 # Sets command for one of the names used in the results. The digit 2 is the same program once more.
 command_for() {
 	case $1 in
-	ours* | base*) streambed_command "$2" "$3" ;;
+	ours* | base*) streambed_command "$server" "$2" "$3" ;;
+	before) streambed_command "$before" "$2" "$3" ;;
 	limit*) command=("$bin/echo_epoll") ;;
 	uv) command=("$bin/echo_uv") ;;
 	uv_try) command=("$bin/echo_uv" --try) ;;
@@ -206,7 +208,7 @@ instructions() {
 		return 0
 	}
 	echo "user-space instructions per message, $busy x 64 B x 16, and how many more than the limit's:"
-	for what in limit:none ours:none ours:u32be ours:line; do
+	for what in limit:none ${before:+before:none} ours:none ours:u32be ours:line; do
 		frame=${what#*:}
 		count "${what%:*}" "$frame" 8000 || return 2
 		few=$total
@@ -281,6 +283,7 @@ build() {
 
 find_peers() {
 	all_peers=()
+	[[ -z $before ]] || all_peers+=(before)
 	[[ -n $with_peers ]] || return 0
 	[[ -x $bin/echo_uv ]] && all_peers+=(uv uv_try)
 	[[ -x $bin/echo_event ]] && all_peers+=(event)
@@ -307,6 +310,7 @@ while (($#)); do
 	case $1 in
 	--only) need "$@" && only=$2 && shift ;;
 	--rounds) need "$@" && rounds=$2 && shift ;;
+	--before) need "$@" && before=$2 && shift ;;
 	--server) need "$@" && server=$2 && is_server_given=1 && shift ;;
 	--quick) rounds=3 warmup_ms=100 window_ms=300 memory_rounds=1 ;;
 	--no-peers) with_peers= ;;
