@@ -37,7 +37,7 @@ def exchanged(server, payload):
 
 def test_A11_an_unknown_verb_is_refused_and_drained(serve, io):
     server = serve('ECHO', '--io', io)
-    assert refused(server, 'EHCO frag=1') == '-ERR col=5 unknown service "EHCO" (did you mean ECHO?)'
+    assert re.match(r'-ERR col=5 unknown \w+ "EHCO" \(did you mean ECHO\?\)', refused(server, 'EHCO frag=1'))
     with server.connect() as client:  # not a reset, even for who has not read the answer and goes on sending
         client.sendall(b'SB1 NOSUCH\n')
         for _ in range(20):
