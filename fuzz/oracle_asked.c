@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The rules of a run of the whole server: what a line that came on a connection, or that of a throw-away port, asks
- * for. Nobody looks while it is served; when it is over, what came is cut into messages again, and what went is that, or
- * what the source is made of, in pieces that end where the line says. */
+ * for. When it is over, what came is cut into messages again, and what went is that, or what the source is made of, in
+ * pieces that end where the line says. */
 #include "found.h"
 #include "oracle.h"
 
