@@ -75,7 +75,9 @@ bool line_is_payload(const struct run *r, const struct sim_conn *c, struct peer 
 
 bool line_is_judged_late(const struct run *r, const struct sim_conn *c)
 {
-	return !c->is_dgram && r->peer[oracle_number(r, c)].begin >= PEER_LINE;
+	const struct peer *p = &r->peer[oracle_number(r, c)];
+
+	return !c->is_dgram && (p->begin >= PEER_LINE || r->model[p->listener].has_steps);
 }
 
 bool line_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason)
@@ -158,6 +160,8 @@ static void check_service(const struct answers *a)
 	uint32_t n = a->n - a->at, in = a->c->in_n - a->lines_from;
 	bool is_source = plan->service->ops->is_source;
 
+	if (steps_check(a->r, a->c, a->s, a->lines_from, a->at))
+		return;
 	/* Its end has been seen, and nothing was left over. */
 	if (plan->service->ops->route == SB_ROUTE_BACK && has_all(a) && n != in)
 		sb_found("%s: connection %u: %u bytes came back, of %u", a->r->backend, number_of(a), n, in);
@@ -276,7 +280,7 @@ void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_s
 	struct answers a = {.r = r, .c = c, .s = s};
 
 	a.n = c->out_n < SIM_OUT_MAX ? (uint32_t)c->out_n : SIM_OUT_MAX;
-	if (p->begin == PEER_OF_PORT) {
+	if (p->begin == PEER_OF_PORT || r->model[p->listener].has_steps) {
 		p->has_receipt = true;
 		check_service(&a);
 		return;
@@ -324,6 +328,9 @@ bool line_is_of_port(const struct run *r, const char *line, size_t n)
 		" listening listener=",        " not-listening listener=",        " option listener=",
 		"\"listening\",\"listener\":", "\"not-listening\",\"listener\":", "\"option\",\"listener\":"};
 
+	/* Nor an option that a step sets. */
+	if (memmem(line, n, " option conn=", 13) || memmem(line, n, "\"option\",\"conn\":", 16))
+		return true;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		const char *at = memmem(line, n, kinds[i], strlen(kinds[i]));
 
