@@ -53,16 +53,9 @@ void sb_receipt_step(struct sb_receipt *r, uint32_t step, uint64_t now)
 	add(r, (struct sb_receipt_event){.kind = SB_RECEIPT_STEP, .n = step, .at = now});
 }
 
-void sb_receipt_option(struct sb_receipt *r, int64_t effective)
+void sb_receipt_option(struct sb_receipt *r, uint32_t step, int64_t effective, uint64_t now)
 {
-	uint32_t i = r->n;
-
-	while (i > 0 && r->event[i - 1].kind != SB_RECEIPT_STEP)
-		i--;
-	if (i == 0 || r->truncated > 0)
-		return;
-	r->event[i - 1].kind = SB_RECEIPT_OPTION;
-	r->event[i - 1].value = (int32_t)effective;
+	add(r, (struct sb_receipt_event){.kind = SB_RECEIPT_OPTION, .n = step, .value = (int32_t)effective, .at = now});
 }
 
 /* The last cut is the last send; what came after it is only what was received meanwhile. */
@@ -116,39 +109,42 @@ static void word(struct sb_text *t, const char *name, const char *v)
 }
 
 /* Which step of the line, counted from 1, and what it is called there. */
-static void write_step(struct sb_text *t, const struct sb_receipt_event *e, const struct sb_line *line)
+static void write_step(struct sb_text *t, uint32_t at, const struct sb_step *step)
 {
-	const struct sb_step *step = &line->steps[e->n];
+	number(t, "step", at + 1);
+	word(t, "does", sb_step_rows[step->kind].name);
+}
 
-	sb_text_u64(t, e->n + 1);
-	key(t, "does");
-	sb_text_char(t, '"');
-	sb_text_str(t, sb_step_rows[step->kind].name);
-	if (step->kind == SB_STEP_OPT) {
-		sb_text_char(t, '.');
-		sb_text_json(t, step->opt);
-	}
-	sb_text_char(t, '"');
-	if (e->kind == SB_RECEIPT_OPTION) {
-		key(t, "effective");
-		sb_text_i64(t, e->value);
-	}
+static void write_option(struct sb_text *t, const struct sb_receipt_event *e, const struct sb_step *step)
+{
+	string(t, "set", step->opt);
+	key(t, "effective");
+	sb_text_i64(t, e->value);
 }
 
 static void write_event(struct sb_text *t, const struct sb_receipt *r, const struct sb_receipt_event *e,
 			const struct sb_line *line)
 {
-	static const char *const kinds[] = {"recv", "send", "shut", "step", "step"};
-
 	sb_text_str(t, "{\"us\":");
 	sb_text_u64(t, (e->at - r->opened) / US);
-	key(t, kinds[e->kind]);
-	if (e->kind == SB_RECEIPT_SHUT)
+	switch (e->kind) {
+	case SB_RECEIPT_RECV:
+		number(t, "recv", e->n);
+		break;
+	case SB_RECEIPT_SEND:
+		number(t, "send", e->n);
+		break;
+	case SB_RECEIPT_STEP:
+		write_step(t, e->n, &line->steps[e->n]);
+		break;
+	case SB_RECEIPT_OPTION:
+		write_option(t, e, &line->steps[e->n]);
+		break;
+	default:
+		key(t, "shut");
 		sb_text_str(t, "true");
-	else if (e->kind == SB_RECEIPT_STEP || e->kind == SB_RECEIPT_OPTION)
-		write_step(t, e, line);
-	else
-		sb_text_u64(t, e->n);
+		break;
+	}
 	if (e->kind == SB_RECEIPT_SEND && e->end == SB_RECEIPT_CUT) {
 		word(t, "cut", tiers[e->tier]);
 		if (e->waited != UINT32_MAX)

@@ -47,8 +47,8 @@ void sb_receipt_send(struct sb_receipt *r, uint32_t n, bool is_cut, uint64_t now
 void sb_receipt_shut(struct sb_receipt *r, uint64_t now);
 /* A step of the line begins, counted from 0. */
 void sb_receipt_step(struct sb_receipt *r, uint32_t step, uint64_t now);
-/* The last of them has set its option, and this is what the kernel made of it. */
-void sb_receipt_option(struct sb_receipt *r, int64_t effective);
+/* It has set its option, and this is what the kernel made of it. */
+void sb_receipt_option(struct sb_receipt *r, uint32_t step, int64_t effective, uint64_t now);
 /* The gate of the last cut has opened: tier is what is proven by that. */
 void sb_receipt_gate(struct sb_receipt *r, enum sb_gate_tier tier, uint64_t now);
 

@@ -31,7 +31,7 @@ bool sb_steps_take_over(struct sb_session *s, uint8_t why)
 {
 	bool is_own = why == SB_WHY_EOF || why == SB_WHY_DONE || why == SB_WHY_LIMIT;
 
-	if (!is_own || s->plan->steps_n == 0 || !s->pace || steps_of(s)->state != SB_STEPS_OFF)
+	if (!is_own || s->plan->steps_n == 0 || steps_of(s)->state != SB_STEPS_OFF)
 		return false;
 	steps_of(s)->state = SB_STEPS_FLUSH;
 	steps_of(s)->why = why;
@@ -62,8 +62,7 @@ int sb_steps_next(struct sb_session *s, struct sb_op *op)
 {
 	struct sb_steps *steps;
 
-	if (!sb_steps_are_on(s) || s->state != SB_STATE_RUN || s->leg.is_sending || sb_pace_is_waiting(s) ||
-	    sb_pace_is_speaking(s))
+	if (s->state != SB_STATE_RUN || s->leg.is_sending || sb_pace_is_waiting(s) || sb_pace_is_speaking(s))
 		return 0;
 	steps = steps_of(s);
 	if (steps->state == SB_STEPS_DUE) {

@@ -2,6 +2,8 @@
  * What a server does for the steps of a line: it notes that they begin, and sets the options they name. */
 #include "server/server.h"
 
+#include <assert.h>
+
 struct sb_opt_place sb_opt_place_of_conn(const struct sb_server *srv, const struct sb_listener *l, bool is_clients)
 {
 	return (struct sb_opt_place){
@@ -71,11 +73,10 @@ void sb_step_sets(struct sb_server *srv, struct sb_conn *c, struct sb_slice name
 
 	/* Who said the line: the peer, here or to make its port; or the operator. It has been found before. */
 	done.res = sb_sockopt_find(&ask, name, value, sb_opt_place_of_conn(srv, l, is_own || l->is_port), NULL);
-	if (done.res == 0) {
-		done.res = sb_sockopt_set(srv->sys, c->fd, ask, &effective);
-		say_option(srv, c, &ask, done.res, effective);
-	}
+	assert(done.res == 0);
+	done.res = sb_sockopt_set(srv->sys, c->fd, ask, &effective);
+	say_option(srv, c, &ask, done.res, effective);
 	if (done.res >= 0)
-		sb_receipt_option(&show->receipt, effective);
+		sb_receipt_option(&show->receipt, show->pace.steps.at, effective, srv->now);
 	sb_session_event(&c->session, &done, srv->now);
 }
