@@ -55,12 +55,14 @@ static const struct {
 	unsigned groups;
 } services[] = {
 	{"ECHO", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN |
-			 SB_G_PORT | SB_G_OPT},
-	{"DISCARD", SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
-	{"CHARGEN",
-	 SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
+			 SB_G_PORT | SB_G_OPT | SB_G_STEPS},
+	{"DISCARD", SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
+	{"CHARGEN", SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT |
+			    SB_G_OPT | SB_G_STEPS},
 	{"SOURCE", SB_G_FRAMING | SB_G_READ | SB_G_SOURCE | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING |
-			   SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
+			   SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
+	{"SCRIPT", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT |
+			   SB_G_OPT | SB_G_STEPS},
 };
 
 const struct sb_key_row *again_key(int i)
@@ -89,7 +91,7 @@ const struct sb_service *again_service(const struct again *a, unsigned *groups)
 
 /* ---- reading ---- */
 
-static bool refuse(struct again *a, int code, size_t col)
+bool again_refuse(struct again *a, int code, size_t col)
 {
 	a->code = code;
 	a->col = (uint32_t)col;
@@ -104,7 +106,7 @@ static int digit_of(uint8_t c)
 }
 
 /* The bytes of a text p[0..n) at column col, unescaped. */
-static bool read_text(struct again *a, struct again_text *t, const uint8_t *p, size_t n, size_t col)
+bool again_read_text(struct again *a, struct again_text *t, const uint8_t *p, size_t n, size_t col)
 {
 	size_t i = 0;
 
@@ -122,7 +124,7 @@ static bool read_text(struct again *a, struct again_text *t, const uint8_t *p, s
 			else if (i + 3 < n && p[i + 1] == 'x' && digit_of(p[i + 2]) >= 0 && digit_of(p[i + 3]) >= 0)
 				c = digit_of(p[i + 2]) * 16 + digit_of(p[i + 3]);
 			else
-				return refuse(a, SB_E_SYNTAX, col + i);
+				return again_refuse(a, SB_E_SYNTAX, col + i);
 		}
 		t->from[t->n] = (uint16_t)(col + i);
 		t->p[t->n++] = (uint8_t)c;
@@ -140,7 +142,7 @@ static bool read_number(struct again *a, const struct sb_key_row *key, struct ag
 
 	if (r == 0 && (v->num < key->min || v->num > key->max))
 		r = SB_E_RANGE;
-	return r == 0 || refuse(a, r, v->col);
+	return r == 0 || again_refuse(a, r, v->col);
 }
 
 static bool read_time_at(struct again *a, const struct sb_key_row *key, struct again_value *v)
@@ -157,7 +159,7 @@ static bool read_time_at(struct again *a, const struct sb_key_row *key, struct a
 	r = naive_size(at + 1, v->text.n - n - 1, &v->at);
 	/* Behind the last byte: where the @ ends. */
 	if (r < 0)
-		return refuse(a, r, n + 1 < v->text.n ? v->text.from[n + 1] : v->text.from[v->text.n]);
+		return again_refuse(a, r, n + 1 < v->text.n ? v->text.from[n + 1] : v->text.from[v->text.n]);
 	return true;
 }
 
@@ -172,29 +174,23 @@ static bool read_word(struct again *a, const struct sb_key_row *key, struct agai
 			return true;
 		word += n + (word[n] != '\0');
 	}
-	return refuse(a, SB_E_UNKNOWN, v->col);
+	return again_refuse(a, SB_E_UNKNOWN, v->col);
 }
 
-static bool read_value(struct again *a, int i, const uint8_t *p, size_t n, size_t key_col, size_t col)
+bool again_read_value(struct again *a, const struct sb_key_row *key, struct again_value *v, const uint8_t *p, size_t n,
+		      size_t col)
 {
-	struct again_value *v = &a->v[i];
-	const struct sb_key_row *key = again_key(i);
-
-	a->key = i;
-	if (v->set)
-		return refuse(a, SB_E_DUPLICATE, key_col);
 	v->set = true;
 	v->num = v->at = 0;
-	v->key_col = (uint32_t)key_col;
 	v->col = (uint32_t)col;
-	if (!read_text(a, &v->text, p, n, col))
+	if (!again_read_text(a, &v->text, p, n, col))
 		return false;
 	v->text.from[v->text.n] = (uint16_t)(col + n);
 	switch (key->type) {
 	case SB_T_TIME_AT:
 		return read_time_at(a, key, v);
 	case SB_T_TEXT:
-		return (v->text.n >= key->min && v->text.n <= key->max) || refuse(a, SB_E_RANGE, col);
+		return (v->text.n >= key->min && v->text.n <= key->max) || again_refuse(a, SB_E_RANGE, col);
 	case SB_T_WORD:
 		return read_word(a, key, v);
 	default:
@@ -202,23 +198,32 @@ static bool read_value(struct again *a, int i, const uint8_t *p, size_t n, size_
 	}
 }
 
+static bool read_key(struct again *a, int i, const uint8_t *p, size_t n, size_t key_col, size_t col)
+{
+	a->key = i;
+	if (a->v[i].set)
+		return again_refuse(a, SB_E_DUPLICATE, key_col);
+	a->v[i].key_col = (uint32_t)key_col;
+	return again_read_value(a, again_key(i), &a->v[i], p, n, col);
+}
+
 static bool read_opt(struct again *a, const uint8_t *p, size_t n, size_t eq, size_t col)
 {
 	struct again_opt *o = &a->opts[a->opts_n];
 
 	if (eq == 4)
-		return refuse(a, SB_E_SYNTAX, col);
+		return again_refuse(a, SB_E_SYNTAX, col);
 	for (size_t i = 0; i < a->opts_n; i++)
 		if (a->opts[i].name.n == eq - 4 && memcmp(a->opts[i].name.p, p + 4, eq - 4) == 0)
-			return refuse(a, SB_E_DUPLICATE, col);
+			return again_refuse(a, SB_E_DUPLICATE, col);
 	if (a->opts_n == AGAIN_OPTS_MAX)
-		return refuse(a, SB_E_LIMIT, col);
+		return again_refuse(a, SB_E_LIMIT, col);
 	memcpy(o->name.p, p + 4, eq - 4);
 	o->name.n = eq - 4;
 	o->col = (uint32_t)col;
 	o->value_col = (uint32_t)(col + eq + 1);
 	a->opts_n++;
-	return read_text(a, &o->value, p + eq + 1, n - eq - 1, col + eq + 1);
+	return again_read_text(a, &o->value, p + eq + 1, n - eq - 1, col + eq + 1);
 }
 
 static bool read_token(struct again *a, const uint8_t *p, size_t n, size_t col)
@@ -227,21 +232,21 @@ static bool read_token(struct again *a, const uint8_t *p, size_t n, size_t col)
 	size_t eq = at ? (size_t)(at - p) : n;
 
 	if (n == 0)
-		return refuse(a, SB_E_SYNTAX, col);
-	if (naive_is(p, n, "|"))
-		return refuse(a, SB_E_UNKNOWN, col);
+		return again_refuse(a, SB_E_SYNTAX, col);
+	if (a->part != AGAIN_KEYS || naive_is(p, n, "|"))
+		return again_read_step(a, p, n, col);
 	if (!at || eq == 0)
-		return refuse(a, SB_E_SYNTAX, col);
+		return again_refuse(a, SB_E_SYNTAX, col);
 	if (eq + 1 == n)
-		return refuse(a, SB_E_SYNTAX, col + n);
+		return again_refuse(a, SB_E_SYNTAX, col + n);
 	if (eq >= 4 && memcmp(p, "opt.", 4) == 0)
 		return read_opt(a, p, n, eq, col);
 	for (int i = 0; i < SB_KEYS_N; i++)
 		if (naive_is(p, eq, sb_keys[i].name))
-			return read_value(a, i, p + eq + 1, n - eq - 1, col, col + eq + 1);
+			return read_key(a, i, p + eq + 1, n - eq - 1, col, col + eq + 1);
 	memcpy(a->word.p, p, eq);
 	a->word.n = eq;
-	return refuse(a, SB_E_UNKNOWN, col);
+	return again_refuse(a, SB_E_UNKNOWN, col);
 }
 
 static bool read_verb(struct again *a, const uint8_t *p, size_t n)
@@ -251,7 +256,7 @@ static bool read_verb(struct again *a, const uint8_t *p, size_t n)
 	for (size_t i = 2; i < n; i++)
 		is_marker = is_marker && p[i] >= '0' && p[i] <= '9';
 	if (n == 0 || is_marker || memchr(p, '=', n) || naive_is(p, n, "|"))
-		return refuse(a, SB_E_SYNTAX, 1);
+		return again_refuse(a, SB_E_SYNTAX, 1);
 	memcpy(a->verb.p, p, n);
 	a->verb.n = n;
 	a->verb.p[n] = '\0';
@@ -265,8 +270,10 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 
 	a->code = 0;
 	a->col = 0;
-	a->key = -1;
-	a->opts_n = a->word.n = 0;
+	a->key = a->step = -1;
+	a->is_step = false;
+	a->part = AGAIN_KEYS;
+	a->opts_n = a->word.n = a->steps_n = 0;
 	for (int i = 0; i < SB_KEYS_N; i++)
 		a->v[i].set = false;
 	if (n && p[n - 1] == '\n')
@@ -274,21 +281,23 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 	if (n && p[n - 1] == '\r')
 		n--;
 	if (n > AGAIN_LINE_MAX) {
-		refuse(a, SB_E_TOO_LARGE, AGAIN_LINE_MAX + 1);
+		again_refuse(a, SB_E_TOO_LARGE, AGAIN_LINE_MAX + 1);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (p[i] < 32 || p[i] > 126) {
-			refuse(a, SB_E_SYNTAX, i + 1);
+			again_refuse(a, SB_E_SYNTAX, i + 1);
 			return;
 		}
 	for (size_t i = 0; i <= n && is_good; i++) {
 		if (i < n && p[i] != ' ')
 			continue;
-		a->key = -1;
+		a->key = a->step = -1;
 		is_good = from == 0 ? read_verb(a, p, i) : read_token(a, p + from, i - from, from + 1);
 		from = i + 1;
 	}
+	if (is_good && a->part == AGAIN_STEP)
+		again_refuse(a, SB_E_SYNTAX, n + 1);
 }
 
 /* ---- the place of a key ---- */
@@ -306,5 +315,7 @@ uint32_t again_misplaced(const struct again *a, unsigned groups, unsigned on)
 	}
 	if (a->opts_n && !(groups & SB_G_OPT) && (first == 0 || a->opts[0].col < first))
 		first = a->opts[0].col;
+	if (first == 0 && a->steps_n && (!(groups & SB_G_STEPS) || !(on & (SB_ON_TCP | SB_ON_UNIX))))
+		first = a->steps[0].v.key_col;
 	return first;
 }

@@ -8,55 +8,59 @@
 
 #include "found.h"
 
-static bool is_text(const struct sb_line *line, struct sb_slice s, const struct again_text *t)
+bool again_is_text(const struct sb_line *line, struct sb_slice s, const struct again_text *t)
 {
 	/* It lives in the line. */
 	if (s.n && (s.p < line->text || s.p + s.n > line->text + line->text_n))
 		return false;
-	return s.n == t->n && memcmp(s.p, t->p, s.n) == 0;
+	return s.n == t->n && (s.n == 0 || memcmp(s.p, t->p, s.n) == 0);
 }
 
-static void compare_value(const struct again *a, const struct sb_line *line, int i)
+void again_compare_value(const struct sb_line *line, const struct sb_key_row *key, const struct sb_value *v,
+			 const struct again_value *w)
 {
-	const struct sb_value *v = &line->v[i];
-	const struct again_value *w = &a->v[i];
-	bool is_text_type = sb_keys[i].type == SB_T_TEXT;
+	bool is_text_type = key->type == SB_T_TEXT;
 
-	if (v->set != w->set)
-		sb_found("line: %s= is %s", sb_keys[i].name, v->set ? "set" : "not set");
-	if (!v->set)
-		return;
 	if (v->key_col != w->key_col || v->col != w->col)
-		sb_found("line: %s= is at %u and its value at %u, it says; it should be %u and %u", sb_keys[i].name,
+		sb_found("line: %s is at %u and its value at %u, it says; it should be %u and %u", key->name,
 			 v->key_col, v->col, w->key_col, w->col);
-	if (!is_text(line, v->text, &w->text))
-		sb_found("line: the value of %s= has %zu bytes, it says; it should be these %zu: %.*s", sb_keys[i].name,
+	if (!again_is_text(line, v->text, &w->text))
+		sb_found("line: the value of %s has %zu bytes, it says; it should be these %zu: %.*s", key->name,
 			 v->text.n, w->text.n, (int)w->text.n, (const char *)w->text.p);
 	if (!is_text_type && (v->num != w->num || v->at != w->at))
-		sb_found("line: %s= is %" PRIu64 "@%" PRIu64 ", it says; it should be %" PRIu64 "@%" PRIu64,
-			 sb_keys[i].name, v->num, v->at, w->num, w->at);
-	if (!is_text_type && (v->num < again_key(i)->min || v->num > again_key(i)->max))
-		sb_found("line: %s= is %" PRIu64 ", which is out of its range", sb_keys[i].name, v->num);
+		sb_found("line: %s is %" PRIu64 "@%" PRIu64 ", it says; it should be %" PRIu64 "@%" PRIu64, key->name,
+			 v->num, v->at, w->num, w->at);
+	if (!is_text_type && (v->num < key->min || v->num > key->max))
+		sb_found("line: %s is %" PRIu64 ", which is out of its range", key->name, v->num);
+}
+
+static void compare_key(const struct again *a, const struct sb_line *line, int i)
+{
+	if (line->v[i].set != a->v[i].set)
+		sb_found("line: %s= is %s", sb_keys[i].name, line->v[i].set ? "set" : "not set");
+	if (line->v[i].set)
+		again_compare_value(line, again_key(i), &line->v[i], &a->v[i]);
 }
 
 void again_compare(const struct again *a, const struct sb_line *line)
 {
-	if (!is_text(line, line->verb, &a->verb) || line->verb_col != 1)
+	if (!again_is_text(line, line->verb, &a->verb) || line->verb_col != 1)
 		sb_found("line: the verb is \"%.*s\" at column %u", (int)line->verb.n, (const char *)line->verb.p,
 			 line->verb_col);
 	for (int i = 0; i < SB_KEYS_N; i++)
-		compare_value(a, line, i);
+		compare_key(a, line, i);
 	if (line->opts_n != a->opts_n)
 		sb_found("line: %d options, it says; there are %zu", line->opts_n, a->opts_n);
 	for (size_t i = 0; i < a->opts_n; i++) {
 		const struct sb_line_opt *o = &line->opts[i];
 		const struct again_opt *w = &a->opts[i];
 
-		if (!is_text(line, o->name, &w->name) || !is_text(line, o->value, &w->value) || o->col != w->col ||
-		    o->value_col != w->value_col)
+		if (!again_is_text(line, o->name, &w->name) || !again_is_text(line, o->value, &w->value) ||
+		    o->col != w->col || o->value_col != w->value_col)
 			sb_found("line: option %zu is \"%.*s\" at %u, its value at %u", i, (int)o->name.n,
 				 (const char *)o->name.p, o->col, o->value_col);
 	}
+	again_compare_steps(a, line);
 }
 
 /* ---- what is said ---- */
@@ -71,14 +75,14 @@ static const char *value_text(const struct sb_key_row *key, char *room, uint64_t
 	return room;
 }
 
-static void compare_range(const struct again *a, const struct sb_fault *fault)
+static void compare_range(const struct again *a, const struct sb_key_row *key, const struct again_value *v,
+			  const struct sb_fault *fault)
 {
-	const struct sb_key_row *key = again_key(a->key);
 	char min[32], max[32], range[160];
 
 	snprintf(range, sizeof(range), "%s to %s", value_text(key, min, key->min), value_text(key, max, key->max));
 	/* The size behind an @ has all numbers there are. */
-	if (key->type == SB_T_TIME_AT && a->col != a->v[a->key].col)
+	if (key->type == SB_T_TIME_AT && a->col != v->col)
 		snprintf(range, sizeof(range), "0 to %" PRIu64, UINT64_MAX);
 	naive_says("line", fault, range);
 }
@@ -99,27 +103,37 @@ static size_t words_of(const char *list, char *room, const char **words)
 	return n;
 }
 
-void again_compare_fault(const struct again *a, const struct sb_fault *fault)
+static void compare_value_fault(const struct again *a, const struct sb_key_row *key, const struct again_value *v,
+				const struct sb_fault *fault)
 {
 	const char *words[64];
 	char room[128];
 	size_t n;
 
-	naive_fault("line", fault, a->code, a->col);
-	for (n = 0; n < SB_KEYS_N; n++)
-		words[n] = sb_keys[n].name;
-	if (a->word.n)
-		naive_says_nearest("line", fault, naive_nearest(a->word.p, a->word.n, words, n));
-	if (a->key < 0)
-		return;
 	if (a->code != SB_E_SYNTAX)
-		naive_says("line", fault, sb_keys[a->key].name);
+		naive_says("line", fault, key->name);
 	if (a->code == SB_E_RANGE)
-		compare_range(a, fault);
+		compare_range(a, key, v, fault);
 	if (a->code != SB_E_UNKNOWN)
 		return;
-	n = words_of(again_key(a->key)->arg, room, words);
-	naive_says_nearest("line", fault, naive_nearest(a->v[a->key].text.p, a->v[a->key].text.n, words, n));
+	n = words_of(key->arg, room, words);
+	naive_says_nearest("line", fault, naive_nearest(v->text.p, v->text.n, words, n));
+}
+
+void again_compare_fault(const struct again *a, const struct sb_fault *fault)
+{
+	const char *words[64];
+	size_t n = 0;
+
+	naive_fault("line", fault, a->code, a->col);
+	for (; n < (a->is_step ? (size_t)SB_STEPS_N : (size_t)SB_KEYS_N); n++)
+		words[n] = a->is_step ? sb_step_rows[n].name : sb_keys[n].name;
+	if (a->word.n)
+		naive_says_nearest("line", fault, naive_nearest(a->word.p, a->word.n, words, n));
+	if (a->key >= 0)
+		compare_value_fault(a, again_key(a->key), &a->v[a->key], fault);
+	if (a->step >= 0)
+		compare_value_fault(a, again_step(a->step), &a->steps[a->steps_n - 1].v, fault);
 }
 
 /* ---- the canonical form ---- */
@@ -144,9 +158,8 @@ static size_t put_text(char *room, const struct again_text *t, bool escape)
 	return (size_t)(at - room);
 }
 
-static size_t put_value(char *room, int i, const struct again_value *v)
+size_t again_put_value(char *room, const struct sb_key_row *key, const struct again_value *v)
 {
-	const struct sb_key_row *key = again_key(i);
 	char number[32];
 	size_t n;
 
@@ -166,7 +179,7 @@ size_t again_print(const struct again *a, char *room)
 		if (!a->v[i].set)
 			continue;
 		n += (size_t)snprintf(room + n, 64, " %s=", sb_keys[i].name);
-		n += put_value(room + n, i, &a->v[i]);
+		n += again_put_value(room + n, again_key(i), &a->v[i]);
 	}
 	for (size_t i = 0; i < a->opts_n; i++) {
 		n += (size_t)snprintf(room + n, 64, " opt.");
@@ -174,5 +187,6 @@ size_t again_print(const struct again *a, char *room)
 		room[n++] = '=';
 		n += put_text(room + n, &a->opts[i].value, true);
 	}
+	n += again_print_steps(a, room + n);
 	return n;
 }

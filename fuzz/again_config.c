@@ -339,3 +339,23 @@ void again_config(struct again_config *c, const char *const *listens, size_t lis
 		if (!c->is_set[i])
 			c->v[i] = c->is_strict ? row_of(i)->strict : row_of(i)->loopback;
 }
+
+/* ---- steps ---- */
+
+int again_step_opts(const struct again *a, struct sb_opt_place place, uint32_t *col)
+{
+	for (size_t i = 0; i < a->steps_n; i++) {
+		const struct again_step *s = &a->steps[i];
+		struct sb_slice name = sb_slice(s->opt.p, s->opt.n), value = sb_slice(s->v.text.p, s->v.text.n);
+		struct sb_opt_ask found;
+		struct sb_fault fault = {0};
+		int r = 0;
+
+		if (s->kind == SB_STEP_OPT)
+			r = sb_sockopt_find(&found, name, value, place, &fault);
+		*col = fault.col == 2 ? s->v.col : s->v.key_col;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

@@ -5,6 +5,7 @@
 
 #include "again.h"
 #include "core/limits.h"
+#include "sockopt/sockopt.h"
 
 enum { AGAIN_ALLOW_MAX = 32, AGAIN_LISTENS_MAX = 64 };
 
@@ -61,5 +62,8 @@ const char *again_limit_range(const char *option, char room[96]);
 /* "ADDRESS RANGE", and what a decoder is told. Say FOUND unless both readings agree. Return a number for it. */
 uint64_t again_check_range(const char *text);
 uint64_t again_check_decoder(const char *text);
+
+/* Whether options that steps set may be set in this place: 0, or why not, and at which column. */
+int again_step_opts(const struct again *a, struct sb_opt_place place, uint32_t *col);
 
 #endif

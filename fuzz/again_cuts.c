@@ -191,7 +191,8 @@ void again_compare_cuts(const struct again *a, const struct sb_plan *plan, uint6
 		if (numbers[i].is != (v->set ? v->num : numbers[i].otherwise))
 			sb_found("plan: %s is %" PRIu64, numbers[i].name, numbers[i].is);
 	}
-	if (plan->is_paced != (is_any || cuts->delay || plan->limit != UINT64_MAX || plan->flip != UINT64_MAX))
+	if (plan->is_paced !=
+	    (is_any || cuts->delay || plan->limit != UINT64_MAX || plan->flip != UINT64_MAX || a->steps_n))
 		sb_found("plan: whether it is paced is wrong");
 	compare_boundaries(a, cuts);
 }

@@ -11,6 +11,7 @@
 
 #include "again_cuts.h"
 #include "again_fates.h"
+#include "again_steps.h"
 #include "core/plan.h"
 #include "found.h"
 #include "ref/ref.h"
@@ -257,6 +258,7 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 {
 	const struct again_value *stop = value(a, SB_KEY_STOPREAD);
 	unsigned groups = 0;
+	bool is_script;
 	uint32_t col;
 
 	w->service = again_service(a, &groups);
@@ -264,6 +266,7 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 		return refuse(w, SB_E_UNKNOWN, 1);
 	w->is_endless = strcmp(w->service->name, "CHARGEN") == 0;
 	w->is_source = w->is_endless || strcmp(w->service->name, "SOURCE") == 0;
+	is_script = strcmp(w->service->name, "SCRIPT") == 0;
 	col = again_misplaced(a, groups, on);
 	if (col)
 		return refuse(w, SB_E_PLACE, col);
@@ -273,9 +276,13 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 		return refuse(w, SB_E_RANGE, stop->col);
 	w->code = again_cuts_code(a, limits, &w->col);
 	if (w->code == 0)
+		w->code = again_steps_code(a, is_script, w->ref, &w->args, limits->v[SB_LIMIT_DELAY], &w->col);
+	if (w->code == 0)
 		w->code = again_fates_code(a, limits, strict, &w->col);
 	if (w->code < 0)
 		return false;
+	if (is_script && a->steps_n == 0)
+		return refuse(w, SB_E_SYNTAX, 1 + sizeof("SCRIPT") - 1);
 	if (w->is_endless) {
 		w->count = UINT64_MAX;
 		w->len = 72;
@@ -301,6 +308,8 @@ static void compare_plan(const struct want *w, const struct again *a, const stru
 		sb_found("plan: it stops for %" PRIu64 " ns at %" PRIu64, plan->stop_ns, plan->stop_at);
 	if (plan->close != (close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN))
 		sb_found("plan: it closes in way %d", (int)plan->close);
+	if (plan->steps_n != a->steps_n)
+		sb_found("plan: it has %d steps, it should have %zu", plan->steps_n, a->steps_n);
 	again_compare_cuts(a, plan, SEED);
 	again_compare_fates(a, plan, SEED);
 	if (!w->is_source)

@@ -77,7 +77,7 @@ static uint64_t pools(uint64_t n[3])
 static void check_size(long size)
 {
 	uint64_t n[3], all = pools(n), conns = want.v[SB_LIMIT_CONNS];
-	uint64_t more = 6500 * conns + 9000 * want.v[SB_LIMIT_PORTS] + 8500 * want.v[SB_LIMIT_LINES] + (5 << 20);
+	uint64_t more = 6500 * conns + 9700 * want.v[SB_LIMIT_PORTS] + 8700 * want.v[SB_LIMIT_LINES] + (5 << 20);
 
 	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + more)
 		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,
@@ -168,19 +168,24 @@ static void must(struct opts *o, int level, int name, int value)
 		o->v[o->n++] = (struct sim_opt){level, name, value};
 }
 
+static struct sb_opt_place place_of(const struct again_endpoint *e, unsigned when)
+{
+	return (struct sb_opt_place){.who = SB_OPT_OPERATOR,
+				     .when = when,
+				     .strict = want.is_strict,
+				     .is_tcp = e->on == SB_ON_TCP,
+				     .is_udp = e->on == SB_ON_UDP,
+				     .is_ipv4 = e->addr.family == 4,
+				     .is_ipv6 = e->addr.family == 6};
+}
+
 /* One that was asked for: 0, or why it is refused, and at which column. */
 static int ask(struct opts *o, const struct again_endpoint *e, const char *name, const struct again_text *value,
 	       uint32_t col, uint32_t value_col, uint32_t *at)
 {
 	struct sb_slice word = sb_slice_cstr(name);
 	const struct sb_sockopt *row = sb_sockopt_named(word);
-	struct sb_opt_place place = {.who = SB_OPT_OPERATOR,
-				     .when = SB_OPT_LISTENER,
-				     .strict = want.is_strict,
-				     .is_tcp = e->on == SB_ON_TCP,
-				     .is_udp = e->on == SB_ON_UDP,
-				     .is_ipv4 = e->addr.family == 4,
-				     .is_ipv6 = e->addr.family == 6};
+	struct sb_opt_place place = place_of(e, SB_OPT_LISTENER);
 	struct sb_opt_ask found;
 	struct sb_fault fault;
 	bool is_conn = row && row->when == SB_OPT_CONNECTION && e->on != SB_ON_UDP;
@@ -386,6 +391,8 @@ static int want_open(uint32_t *col)
 			*col = line.v[SB_KEY_REPLY].key_col;
 			r = SB_E_PLACE;
 		}
+		if (r == 0)
+			r = again_step_opts(&line, place_of(&want.endpoint[i], SB_OPT_CONNECTION), col);
 		if (r == 0)
 			r = opts_of(&o, &want.endpoint[i], col);
 		want.failed = i + 1;

@@ -108,7 +108,8 @@ void model_read(struct model *m, const char *listen)
 	m->ref = ref_read(&m->args, value_of(line, "frame=", room) ? room : "raw");
 	if (!m->ref)
 		sb_found("model: cannot read the framing %s", room);
-	m->is_shaped = is_shaped(line);
+	m->has_steps = strstr(line, " | ") != NULL;
+	m->is_shaped = is_shaped(line) && !m->has_steps;
 	if (m->is_shaped)
 		plan_model_read(&m->plan, line);
 }

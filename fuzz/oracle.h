@@ -25,6 +25,7 @@
  *   oracle_log.c    log lines and counters
  *   oracle_cut.c    lines that shape what is sent: pieces, gates
  *   oracle_receipt.c  what receipts say
+ *   oracle_steps.c  lines with steps
  *   oracle_end.c    what must be so at the end; two backends
  */
 #ifndef SB_FUZZ_ORACLE_H
@@ -53,6 +54,7 @@ struct model {
 	char line[160];
 	/* Of a line that shapes what is sent: the same again, by who knows about cuts. */
 	bool is_shaped;
+	bool has_steps; /* it is judged when it is over: oracle_steps.c */
 	struct plan_model plan;
 };
 
@@ -80,6 +82,7 @@ struct peer {
 	uint64_t held_at;
 	uint32_t held_n;  /* it was held when the recv that is due was asked for, and is not any more */
 	bool has_receipt; /* what it was answered says so */
+	bool is_unsteady; /* how far its steps come depends on when its end is seen */
 };
 
 enum { CUT_OFFSETS = 256 };
@@ -301,6 +304,10 @@ void asked_check_rest(const struct run *r, const struct sim_conn *c, const struc
 int oracle_error_of(uint8_t reason);
 
 void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_session *s);
+/* It is over, and its line has steps: they sent what they had to. False when it has none. in_from, out_from: where its
+ * service begins in what it has sent, and was sent. */
+bool steps_check(struct run *r, const struct sim_conn *c, const struct sb_session *s, uint32_t in_from,
+		 uint32_t out_from);
 /* Listener i is a throw-away port: its place here is made ready. */
 void line_port(struct run *r, uint32_t i);
 /* Why this one may not come to a throw-away port, NULL if it may. */

@@ -301,7 +301,7 @@ void oracle_compare(const struct run *a, const struct run *b)
 	for (uint32_t i = 0; i < a->k->conns; i++) {
 		uint32_t j = same_as(a, i, b);
 		bool is_spoilt = is_all_spoilt || is_spoilt_one(a, i) || (j < b->k->conns && is_spoilt_one(b, j)) ||
-				 a->peer[i].begin == PEER_OF_PORT;
+				 a->peer[i].begin == PEER_OF_PORT || a->peer[i].is_unsteady;
 
 		if (j == b->k->conns && is_spoilt)
 			continue;

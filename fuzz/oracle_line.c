@@ -75,7 +75,9 @@ bool line_is_payload(const struct run *r, const struct sim_conn *c, struct peer 
 
 bool line_is_judged_late(const struct run *r, const struct sim_conn *c)
 {
-	return !c->is_dgram && r->peer[oracle_number(r, c)].begin >= PEER_LINE;
+	const struct peer *p = &r->peer[oracle_number(r, c)];
+
+	return !c->is_dgram && (p->begin >= PEER_LINE || r->model[p->listener].has_steps);
 }
 
 bool line_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason)
@@ -155,6 +157,10 @@ static void check_service(const struct answers *a, bool has_answer)
 {
 	struct asked asked = {.r = a->r, .c = a->c, .s = a->s, .i = number_of(a)};
 
+	if (steps_check(a->r, a->c, a->s, a->lines_from, a->at)) {
+		a->r->peer[asked.i].has_receipt = true;
+		return;
+	}
 	asked.in_from = a->lines_from;
 	asked.out_from = a->at;
 	asked_check(&asked, has_answer);
@@ -258,7 +264,7 @@ void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_s
 	struct answers a = {.r = r, .c = c, .s = s};
 
 	a.n = c->out_n < SIM_OUT_MAX ? (uint32_t)c->out_n : SIM_OUT_MAX;
-	if (p->begin == PEER_OF_PORT) {
+	if (p->begin == PEER_OF_PORT || r->model[p->listener].has_steps) {
 		check_service(&a, false);
 		return;
 	}
@@ -305,6 +311,9 @@ bool line_is_of_port(const struct run *r, const char *line, size_t n)
 		" listening listener=",        " not-listening listener=",        " option listener=",
 		"\"listening\",\"listener\":", "\"not-listening\",\"listener\":", "\"option\",\"listener\":"};
 
+	/* Nor an option that a step sets. */
+	if (memmem(line, n, " option conn=", 13) || memmem(line, n, "\"option\",\"conn\":", 16))
+		return true;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		const char *at = memmem(line, n, kinds[i], strlen(kinds[i]));
 

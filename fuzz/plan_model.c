@@ -224,8 +224,10 @@ void plan_model_read(struct plan_model *m, const char *line)
 	m->service = strncmp(line, "ECHO", 4) == 0      ? PLAN_ECHO
 		     : strncmp(line, "DISCARD", 7) == 0 ? PLAN_DISCARD
 		     : strncmp(line, "SOURCE", 6) == 0  ? PLAN_SOURCE
+		     : strncmp(line, "SCRIPT", 6) == 0  ? PLAN_SCRIPT
 							: PLAN_CHARGEN;
 	read_framing(m, line);
+	plan_steps_read(&m->steps, line, m->ref, &m->args);
 	m->recv_max = number_of(line, "recv=", 65536 + 96);
 	m->stop_ns = number_of(line, "stopread=", 0);
 	stop = strchr(value_of(line, "stopread=", room), '@');

@@ -9,11 +9,12 @@
 #include <stdbool.h>
 
 #include "core/plan.h"
+#include "plan_steps.h"
 #include "ref/ref.h"
 
 enum { PLAN_TEXT_MAX = 256, PLAN_MESSAGE_MAX = 65536 + 96, PLAN_SEED = 42 };
 
-enum plan_service { PLAN_ECHO, PLAN_DISCARD, PLAN_SOURCE, PLAN_CHARGEN };
+enum plan_service { PLAN_ECHO, PLAN_DISCARD, PLAN_SOURCE, PLAN_CHARGEN, PLAN_SCRIPT };
 enum plan_pattern { PLAN_RING, PLAN_ZERO, PLAN_RANDOM, PLAN_TEXT };
 enum plan_close { PLAN_CLEAN, PLAN_RST, PLAN_ABRUPT, PLAN_HALF, PLAN_STALL };
 
@@ -38,6 +39,7 @@ struct plan_model {
 	struct plan_shape shape;
 	uint64_t limit, flip; /* UINT64_MAX: none */
 	uint64_t maxlife;     /* 0: none */
+	struct plan_steps steps;
 	/* of a source: */
 	uint64_t count; /* UINT64_MAX: no end */
 	uint64_t len, period;

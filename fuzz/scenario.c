@@ -36,7 +36,7 @@ uint64_t sb_fuzz_digest(void)
 
 static void check_same(const struct sb_line *a, const struct sb_line *b)
 {
-	bool is_same = sb_slice_eq(a->verb, b->verb) && a->opts_n == b->opts_n;
+	bool is_same = sb_slice_eq(a->verb, b->verb) && a->opts_n == b->opts_n && a->steps_n == b->steps_n;
 
 	for (int i = 0; i < SB_KEYS_N; i++)
 		is_same = is_same && a->v[i].set == b->v[i].set && a->v[i].at == b->v[i].at &&
@@ -45,6 +45,13 @@ static void check_same(const struct sb_line *a, const struct sb_line *b)
 	for (int i = 0; i < a->opts_n; i++)
 		is_same = is_same && sb_slice_eq(a->opts[i].name, b->opts[i].name) &&
 			  sb_slice_eq(a->opts[i].value, b->opts[i].value);
+	for (int i = 0; i < a->steps_n && is_same; i++) {
+		const struct sb_step *s = &a->steps[i], *t = &b->steps[i];
+
+		is_same = s->kind == t->kind && sb_slice_eq(s->opt, t->opt) && s->v.num == t->v.num &&
+			  s->v.at == t->v.at &&
+			  (sb_step_rows[s->kind].type != SB_T_TEXT || sb_slice_eq(s->v.text, t->v.text));
+	}
 	if (!is_same)
 		sb_found("line: what it prints is another line");
 }
@@ -122,6 +129,18 @@ __attribute__((constructor)) static void make_help(void)
 		snprintf(line, sizeof(line), "\n  %s=%s", sb_keys[i].name, sb_keys[i].arg);
 		if (!memmem(help, help_n, line, strlen(line)) || sb_key_name_at(NULL, (size_t)i) != sb_keys[i].name)
 			sb_found("help: it lacks %s=", sb_keys[i].name);
+	}
+	for (int i = 0; i < SB_STEPS_N; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "\n  %s%s%s", sb_step_rows[i].name,
+			 i == SB_STEP_OPT         ? ".NAME:"
+			 : sb_step_rows[i].arg[0] ? ":"
+						  : "",
+			 sb_step_rows[i].arg);
+		if (!memmem(help, help_n, line, strlen(line)) ||
+		    sb_step_name_at(NULL, (size_t)i) != sb_step_rows[i].name)
+			sb_found("help: it lacks the step %s", sb_step_rows[i].name);
 	}
 	for (size_t i = 0; i < help_n; i++) {
 		if (help[i] != '\n')

@@ -255,6 +255,8 @@ static void fail(struct life *l, uint8_t letter)
 			l->recv_err = faults[i].err == EAGAIN ? -ECANCELED : -faults[i].err;
 		else if (strcmp(faults[i].call, "SEND") == 0 && faults[i].err != EAGAIN)
 			l->send_err = -faults[i].err;
+		else if (strcmp(faults[i].call, "SETOPT") == 0)
+			l->opt_err = -faults[i].err;
 	}
 }
 
@@ -355,7 +357,7 @@ static bool has_twin(const struct plan_model *m)
 {
 	bool is_timed = m->stop_ns || m->shape.gap || m->shape.delay || m->maxlife;
 
-	return !plan_is_source(m) && !is_timed && m->limit == UINT64_MAX;
+	return !plan_is_source(m) && !is_timed && m->steps.is_timeless && m->limit == UINT64_MAX;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

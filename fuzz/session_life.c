@@ -53,7 +53,7 @@ static void compare_held(const struct life *l)
 {
 	struct sb_slice held = sb_session_held(&l->s), must = model_held(&l->m);
 
-	if (plan_is_source(l->m.plan))
+	if (plan_is_source(l->m.plan) && !model_in_steps(&l->m))
 		must.n = 0;
 	same(l, "held bytes", held.n, must.n);
 	if (held.n > SB_SESSION_HELD_MAX)
@@ -82,9 +82,10 @@ static void compare(struct life *l)
 	same(l, "pieces", l->pace.pieces, m->pieces);
 	same(l, "bytes dropped", s->dropped, at_most(m->dropped));
 	same(l, "the deadline", sb_session_deadline(s), model_deadline(m));
+	same(l, "the step", l->pace.steps.at, m->steps.at);
 	compare_scan(l);
 	compare_held(l);
-	if (m->plan->service == PLAN_ECHO && m->in != m->out + m->dropped + model_held(m).n)
+	if (m->plan->service == PLAN_ECHO && !model_in_steps(m) && m->in != m->out + m->dropped + model_held(m).n)
 		sb_found("%s: of %llu bytes in, %llu went out, %llu were dropped", l->name, u(m->in), u(m->out),
 			 u(m->dropped));
 	note(l, s->reason + s->state * 7u + sb_session_deadline(s) % 1000000007 + s->leg.in * 5 + s->leg.out * 3);
@@ -108,7 +109,10 @@ static void fill(struct life *l, size_t n, size_t taken)
 	uint8_t *slot = arena_open(&l->room->lent, n);
 
 	sb_session_fill(&l->s, slot, n);
-	plan_model_bytes(l->m.plan, l->m.out, must, n);
+	if (model_in_steps(&l->m))
+		model_step_bytes(&l->m, must, n);
+	else
+		plan_model_bytes(l->m.plan, l->m.out, must, n);
 	if (l->m.plan->flip >= l->m.out && l->m.plan->flip - l->m.out < n)
 		must[l->m.plan->flip - l->m.out] ^= 1;
 	if (n && memcmp(slot, must, n) != 0)
@@ -204,6 +208,18 @@ static void carry_out_gate(struct life *l)
 		gate_done(l, SB_GATE_READ);
 }
 
+static void carry_out_step(struct life *l, const struct sb_op *op)
+{
+	struct sb_done done = {.kind = op->kind, .res = op->kind == SB_OP_SETOPT ? l->opt_err : 0};
+
+	sb_session_event(&l->s, &done, l->now);
+	if (op->kind == SB_OP_STEP)
+		model_step_begins(&l->m, l->now);
+	else
+		model_setopt_done(&l->m, done.res, l->now);
+	l->opt_err -= done.res;
+}
+
 static void deliver_one(struct life *l);
 
 static void carry_out(struct life *l, const struct sb_op *op)
@@ -224,6 +240,10 @@ static void carry_out(struct life *l, const struct sb_op *op)
 	case SB_OP_GATE:
 		carry_out_gate(l);
 		break;
+	case SB_OP_STEP:
+	case SB_OP_SETOPT:
+		carry_out_step(l, op);
+		break;
 	case SB_OP_SHUT:
 		done.kind = SB_OP_SHUT;
 		sb_session_event(&l->s, &done, l->now);
@@ -237,6 +257,14 @@ static void carry_out(struct life *l, const struct sb_op *op)
 	}
 }
 
+static void compare_option(const struct life *l, const struct sb_op *op)
+{
+	const struct plan_step *step = &l->m.plan->steps.step[l->m.steps.at];
+
+	if (op->iov_n != 2 || !sb_slice_is(op->iov[0], step->opt) || !sb_slice_is(op->iov[1], step->value))
+		sb_found("%s: sets another option than %s:%s", l->name, step->opt, step->value);
+}
+
 static void compare_op(const struct life *l, const struct sb_op *op, const struct model_op *must)
 {
 	same(l, "the op", op->kind, must->kind);
@@ -244,6 +272,10 @@ static void compare_op(const struct life *l, const struct sb_op *op, const struc
 		same(l, "how it closes", op->arg, must->how);
 	if (op->kind == SB_OP_GATE)
 		same(l, "what the gate waits for", op->arg, must->tier);
+	if (op->kind == SB_OP_STEP)
+		same(l, "which step", op->arg, must->n);
+	if (op->kind == SB_OP_SETOPT)
+		compare_option(l, op);
 	if (op->kind == SB_OP_SEND && l->is_gated)
 		sb_found("%s: sends, and the gate is closed", l->name);
 	if (op->kind != SB_OP_SEND && op->kind != SB_OP_RECV)
@@ -262,7 +294,7 @@ static void compare_op(const struct life *l, const struct sb_op *op, const struc
 
 static void pump(struct life *l)
 {
-	static const char *const names[] = {"", "RECV", "SEND", "SHUT", "CLOSE", "", "GATE", ""};
+	static const char *const names[] = {"", "RECV", "SEND", "SHUT", "CLOSE", "STEP", "SETOPT", "", "GATE"};
 	struct sb_op op;
 	int steps = 0;
 
@@ -275,7 +307,7 @@ static void pump(struct life *l)
 		compare_op(l, &op, &must);
 		if (!has)
 			break;
-		tell("  %s %u", names[op.kind % 8], op.want_max);
+		tell("  %s %u", names[op.kind], op.want_max);
 		note(l, op.kind + op.want_max * 3u);
 		carry_out(l, &op);
 		if (++steps > STEPS_MAX)
@@ -478,6 +510,8 @@ void life_wait(struct life *l, uint64_t ns, bool is_late)
 		l->now = until;
 	for (int i = 0; !l->is_closed && sb_session_deadline(&l->s) <= until; i++) {
 		pass_deadline(l, sb_session_deadline(&l->s));
+		if (i > PIECES_MAX && model_in_steps(&l->m))
+			break; /* pauses, round and round */
 		if (i > (l->s.pace ? PIECES_MAX : ROUNDS_MAX))
 			sb_found("%s: a deadline passes, and does not move", l->name);
 	}
@@ -545,7 +579,7 @@ static bool is_long(const struct life *l)
 void life_end(struct life *l)
 {
 	tell("the end");
-	l->recv_err = l->send_err = 0;
+	l->recv_err = l->send_err = l->opt_err = 0;
 	l->again = 0;
 	l->takes = UINT32_MAX;
 	l->holds_gate = false;

@@ -49,7 +49,7 @@ struct life {
 	uint32_t bite_out; /* bytes of any send at most */
 	uint32_t again;    /* sends that find no room */
 	uint32_t more;     /* recvs that are not the last of their op */
-	int recv_err, send_err;
+	int recv_err, send_err, opt_err;
 	bool is_keeping; /* sends complete with bytes, as a ring has it, not with "there is room" */
 	bool holds_gate; /* a gate opens when the script says so, not at once */
 	bool is_hasty;   /* a recv completes while SHUT is carried out */

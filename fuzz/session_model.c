@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * The rules of a session. See session_model.h. */
-#include "session_model.h"
+#include "session_model_in.h"
 
 #include <errno.h>
 
 #include "found.h"
-
-#define SECOND UINT64_C(1000000000)
 
 /* delay= counts from when there is something to send where there was nothing. */
 static void reply_comes(struct session_model *m, uint64_t now)
@@ -25,29 +23,22 @@ void model_open(struct session_model *m, const struct plan_model *plan, const ui
 	m->opened = m->last_byte = m->first_from = m->send_from = m->frame_from = now;
 	m->stopped = SB_NEVER;
 	m->pause_end = SB_NEVER;
+	m->stop_ns = plan->stop_ns;
+	m->stop_at = plan->stop_at;
 	if (plan->stop_ns > 0 && plan->stop_at == 0)
 		m->pause_end = now + plan->stop_ns;
+	if (plan->service == PLAN_SCRIPT)
+		m->steps.phase = STEPS_NEXT;
 	if (plan_is_source(plan))
 		reply_comes(m, now);
 }
 
 /* ---- what there is ---- */
 
-static bool is_paused(const struct session_model *m)
-{
-	return m->pause_end != SB_NEVER && m->pause_end != 0;
-}
-
-/* Nothing may leave yet, by our own will. */
-static bool is_waiting(const struct session_model *m)
-{
-	return m->gate != MODEL_OPEN || m->wait_until != 0;
-}
-
 /* Bytes of whole messages that are to go back and have not gone. */
 static uint64_t owed(const struct session_model *m)
 {
-	return m->plan->service == PLAN_ECHO ? m->whole - m->out : 0;
+	return m->plan->service == PLAN_ECHO && !model_in_steps(m) ? m->whole - m->out : 0;
 }
 
 /* Bytes that a source has still to send. It stops where it is when its time has ended. */
@@ -55,8 +46,10 @@ static uint64_t source_left(const struct session_model *m)
 {
 	uint64_t size;
 
-	if (!plan_is_source(m->plan) || m->phase != MODEL_RUN)
+	if (!model_makes(m) || m->phase != MODEL_RUN)
 		return 0;
+	if (model_in_steps(m))
+		return steps_left(m);
 	size = plan_model_size(m->plan);
 	if (size > m->limit[SB_LIMIT_BYTES])
 		size = m->limit[SB_LIMIT_BYTES];
@@ -65,7 +58,7 @@ static uint64_t source_left(const struct session_model *m)
 
 struct sb_slice model_held(const struct session_model *m)
 {
-	uint64_t from = m->plan->service == PLAN_ECHO ? m->out : m->whole;
+	uint64_t from = m->plan->service == PLAN_ECHO && !model_in_steps(m) ? m->out : m->whole;
 
 	return sb_slice(m->stream + from, m->heard - from);
 }
@@ -120,19 +113,25 @@ static bool is_joining(const struct session_model *m)
 	return end == 0 || end > m->whole;
 }
 
+/* limit= is the service's; steps that follow it have none. */
+static uint64_t limit_of(const struct session_model *m)
+{
+	return model_in_steps(m) && m->plan->service != PLAN_SCRIPT ? UINT64_MAX : m->plan->limit;
+}
+
 /* How many of so many bytes go in one SEND: none of them lies behind a planned boundary. */
 static uint64_t piece(struct session_model *m, uint64_t left)
 {
-	uint64_t end, most = m->plan->limit - m->out;
+	uint64_t end, most = limit_of(m) - m->out;
 
 	most = left < most ? left : most;
-	most = plan_is_source(m->plan) && most > 65536 ? 65536 : most;
+	most = model_makes(m) && most > 65536 ? 65536 : most;
 	m->next = 0;
 	if (!m->plan->shape.is_any)
 		return most;
-	end = plan_is_source(m->plan) ? source_unit(m) : echo_unit(m);
+	end = model_in_steps(m) ? steps_unit(m, is_framed(m)) : model_makes(m) ? source_unit(m) : echo_unit(m);
 	for (uint64_t at = m->out + 1; at <= m->out + most; at++)
-		if (at == end || at == m->plan->limit || plan_model_cuts(m->plan, m->unit, at)) {
+		if (at == end || at == limit_of(m) || plan_model_cuts(m->plan, m->unit, at)) {
 			m->next = at;
 			m->is_unit_end = at == end;
 			return at - m->out;
@@ -142,9 +141,11 @@ static uint64_t piece(struct session_model *m, uint64_t left)
 
 static void open_gate(struct session_model *m, uint64_t now)
 {
-	uint64_t at = now + m->plan->shape.gap;
+	uint64_t at = now + (m->is_proving ? 0 : m->plan->shape.gap);
 
 	m->gate = MODEL_OPEN;
+	m->is_proving = false;
+	steps_opened(m);
 	/* It has read: that is as good as a byte. */
 	model_excuse(m, now);
 	at = at > m->reply_from ? at : m->reply_from;
@@ -177,7 +178,7 @@ void model_finish(struct session_model *m, enum sb_reason why, uint64_t now)
 	/* Told to stop, it must be over by then, whatever it was at. */
 	if (why == SB_WHY_STOP && m->phase != MODEL_CLOSED && m->stopped == SB_NEVER)
 		m->stopped = now;
-	if (m->phase != MODEL_RUN)
+	if (m->phase != MODEL_RUN || steps_take_over(m, why))
 		return;
 	m->phase = MODEL_FINISH;
 	m->reason = why;
@@ -204,7 +205,7 @@ static void lost(struct session_model *m, int err)
 	model_kill(m, err == -EPIPE || err == -ECONNRESET ? SB_WHY_RESET : SB_WHY_IO, SB_CLOSE_PLAIN);
 }
 
-static enum sb_reason reason_of(int err)
+enum sb_reason model_reason_of(int err)
 {
 	return err == SB_E_TOO_LARGE       ? SB_WHY_TOO_LARGE
 	       : err == SB_E_OVERLONG      ? SB_WHY_OVERLONG
@@ -216,16 +217,14 @@ static enum sb_reason reason_of(int err)
 /* Whatever has not gone stays. */
 static void forget_replies(struct session_model *m)
 {
-	if (m->plan->service != PLAN_ECHO)
+	if (m->plan->service != PLAN_ECHO || model_in_steps(m))
 		return;
-	m->dropped += m->heard - m->out;
+	m->dropped += m->whole - m->out;
+	/* What is no reply yet is for steps to read. */
+	if (m->phase == MODEL_RUN)
+		return;
+	m->dropped += m->heard - m->whole;
 	m->heard = m->whole = m->out;
-}
-
-/* Our side has ended, and reading goes on as in a connection that is served. */
-static bool is_lingering(const struct session_model *m)
-{
-	return m->phase == MODEL_DRAIN && (m->plan->close == PLAN_HALF || m->plan->close == PLAN_STALL);
 }
 
 /* ---- bytes that come ---- */
@@ -239,7 +238,7 @@ static void decode(struct session_model *m, uint64_t now)
 		if (a.err) {
 			m->broken = a.err;
 			m->broken_at = m->whole + a.err_at;
-			model_finish(m, reason_of(a.err), now);
+			model_finish(m, model_reason_of(a.err), now);
 			return;
 		}
 		if (a.wire == 0)
@@ -261,18 +260,18 @@ void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_la
 	m->is_reading = !is_last;
 	m->in += n;
 	m->last_byte = now;
-	if (m->plan->stop_ns > 0 && m->pause_end == SB_NEVER && m->in >= m->plan->stop_at)
-		m->pause_end = now + m->plan->stop_ns;
-	if (plan_is_source(m->plan) || m->phase != MODEL_RUN) {
+	if (m->stop_ns > 0 && m->pause_end == SB_NEVER && m->in >= m->stop_at)
+		m->pause_end = now + m->stop_ns;
+	if ((plan_is_source(m->plan) && !model_in_steps(m)) || m->phase != MODEL_RUN) {
 		m->dropped += n;
-		if (m->phase == MODEL_DRAIN && !is_lingering(m) && m->limit[SB_LIMIT_DRAIN_BYTES] > 0 &&
+		if (m->phase == MODEL_DRAIN && !model_is_lingering(m) && m->limit[SB_LIMIT_DRAIN_BYTES] > 0 &&
 		    m->in - m->fin_in > m->limit[SB_LIMIT_DRAIN_BYTES])
 			model_kill(m, SB_WHY_NONE, SB_CLOSE_RESET);
 		return;
 	}
 	if (m->heard + n > MODEL_STREAM_MAX)
 		sb_found("session: has listened to %llu bytes, more than were sent", (unsigned long long)m->heard + n);
-	if (m->heard == m->whole)
+	if (m->heard == m->whole && !model_in_steps(m))
 		m->frame_from = now;
 	/* Who has an answer to read and sends, is doing something. */
 	if (m->heard == m->whole && m->answered < m->answer)
@@ -280,6 +279,10 @@ void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_la
 	memcpy(m->stream + m->heard, p, n);
 	memset(m->is_end + m->heard, 0, n);
 	m->heard += n;
+	if (model_in_steps(m)) {
+		steps_heard(m, m->heard - n == m->whole, now);
+		return;
+	}
 	decode(m, now);
 	if (was_empty && owed(m) > 0)
 		reply_comes(m, now);
@@ -291,8 +294,12 @@ void model_eof(struct session_model *m, uint64_t now)
 		return;
 	m->is_reading = false;
 	m->is_eof = true;
-	if (plan_is_source(m->plan) || m->phase != MODEL_RUN)
+	if ((plan_is_source(m->plan) && !model_in_steps(m)) || m->phase != MODEL_RUN)
 		return;
+	if (model_in_steps(m)) {
+		steps_heard_end(m, now);
+		return;
+	}
 	if (m->heard > m->whole) {
 		m->broken = SB_E_TRUNCATED;
 		m->broken_at = m->heard;
@@ -322,7 +329,7 @@ static void reach(struct session_model *m, uint64_t now)
 static void check_enough(struct session_model *m, uint64_t now)
 {
 	uint64_t most = m->limit[SB_LIMIT_PIECES];
-	bool is_limit = m->out == m->plan->limit, is_most = most > 0 && m->pieces >= most;
+	bool is_limit = m->out == limit_of(m), is_most = most > 0 && m->pieces >= most;
 
 	if (is_limit)
 		model_finish(m, SB_WHY_LIMIT, now);
@@ -351,7 +358,9 @@ void model_sent(struct session_model *m, uint64_t n, uint64_t now)
 			close_gate(m, now);
 		return;
 	}
-	if (plan_is_source(m->plan) && m->phase == MODEL_RUN && source_left(m) == 0)
+	if (model_in_steps(m))
+		steps_sent(m, n, now);
+	else if (plan_is_source(m->plan) && m->phase == MODEL_RUN && source_left(m) == 0)
 		model_finish(m, m->out == plan_model_size(m->plan) ? SB_WHY_DONE : SB_WHY_BYTES, now);
 	if (m->out == m->next)
 		reach(m, now);
@@ -374,7 +383,7 @@ static struct model_op next_send(struct session_model *m)
 	if (m->answered < m->answer) {
 		op.n = m->answer - m->answered;
 	} else {
-		op.is_fill = plan_is_source(m->plan);
+		op.is_fill = model_makes(m);
 		op.n = piece(m, op.is_fill ? source_left(m) : owed(m));
 		if (!op.is_fill && !m->is_flipped && flip >= m->out && flip - m->out < op.n) {
 			m->stream[flip] ^= 1;
@@ -393,9 +402,8 @@ static struct model_op next_recv(struct session_model *m)
 
 	if (op.n > room)
 		op.n = room;
-	if (m->phase == MODEL_RUN && m->plan->stop_ns > 0 && m->in < m->plan->stop_at &&
-	    op.n > m->plan->stop_at - m->in)
-		op.n = m->plan->stop_at - m->in;
+	if (m->phase == MODEL_RUN && m->stop_ns > 0 && m->in < m->stop_at && op.n > m->stop_at - m->in)
+		op.n = m->stop_at - m->in;
 	m->is_reading = true;
 	return op;
 }
@@ -408,12 +416,24 @@ static struct model_op next_close(struct session_model *m, enum sb_close_how how
 	return (struct model_op){.kind = SB_OP_CLOSE, .how = how};
 }
 
+static bool wants_recv(const struct session_model *m, bool has_answer)
+{
+	if (m->is_reading || m->is_eof)
+		return false;
+	if (m->phase != MODEL_RUN || has_answer || model_is_paused(m))
+		return m->phase == MODEL_DRAIN;
+	return model_in_steps(m) ? steps_listen(m) : owed(m) == 0 || is_joining(m);
+}
+
 struct model_op model_next(struct session_model *m)
 {
+	struct model_op op;
 	bool has_answer = m->answered < m->answer, is_all_sent;
-	uint64_t left = owed(m) + source_left(m);
+	uint64_t left;
 
-	is_all_sent = !m->is_sending && owed(m) == 0 && !has_answer && !is_waiting(m);
+	steps_settle(m);
+	left = owed(m) + source_left(m);
+	is_all_sent = !m->is_sending && owed(m) == 0 && !has_answer && !model_is_waiting(m);
 
 	if (m->phase == MODEL_CLOSED)
 		return (struct model_op){.kind = SB_OP_NONE};
@@ -425,7 +445,9 @@ struct model_op model_next(struct session_model *m)
 		m->gate = MODEL_SHUT;
 		/* An answer has one where nothing is cut as well. */
 		return (struct model_op){.kind = SB_OP_GATE,
-					 .tier = m->plan->shape.is_any ? m->plan->shape.gate : SB_GATE_BEST};
+					 .tier = m->is_proving           ? m->tier
+						 : m->plan->shape.is_any ? m->plan->shape.gate
+									 : SB_GATE_BEST};
 	}
 	if (m->phase == MODEL_FINISH && is_all_sent &&
 	    (m->is_eof || m->plan->close == PLAN_RST || m->plan->close == PLAN_ABRUPT))
@@ -433,103 +455,20 @@ struct model_op model_next(struct session_model *m)
 	if (m->phase == MODEL_FINISH && is_all_sent) {
 		m->phase = MODEL_DRAIN;
 		m->fin_in = m->in;
-		if (m->plan->close != PLAN_STALL)
+		if (m->plan->close != PLAN_STALL && !m->is_shut)
 			return (struct model_op){.kind = SB_OP_SHUT};
 	}
 	/* An answer waits for nothing, and until it has gone nothing is read. */
-	if (!m->is_sending && (has_answer || (!is_waiting(m) && left > 0 && !is_joining(m))))
+	if (!m->is_sending && (has_answer || (!model_is_waiting(m) && left > 0 && !is_joining(m))))
 		return next_send(m);
-	if (!m->is_reading && !m->is_eof && (m->phase == MODEL_DRAIN || !has_answer) &&
-	    (m->phase == MODEL_DRAIN || (m->phase == MODEL_RUN && (owed(m) == 0 || is_joining(m)) && !is_paused(m))))
+	if (model_in_steps(m) && m->phase == MODEL_RUN && !m->is_sending && !model_is_waiting(m) && !has_answer) {
+		op = steps_next(m);
+		if (op.kind != SB_OP_NONE)
+			return op;
+	}
+	if (wants_recv(m, has_answer))
 		return next_recv(m);
 	return (struct model_op){.kind = SB_OP_NONE};
-}
-
-/* ---- time ---- */
-
-struct due {
-	uint64_t at;
-	enum sb_reason why; /* NONE: reading goes on */
-};
-
-/* The earliest counts, and of two at the same time the one that was asked about first. */
-static void due_by(struct due *due, uint64_t limit, uint64_t from, enum sb_reason why)
-{
-	if (limit > 0 && from + limit < due->at)
-		*due = (struct due){from + limit, why};
-}
-
-/* When n bytes are no more than so many a second; not before ten seconds. 0: no rate is asked for. */
-static uint64_t slow_after(const struct session_model *m, uint64_t n)
-{
-	uint64_t rate = m->limit[SB_LIMIT_MIN_RATE], at;
-
-	if (rate == 0)
-		return 0;
-	at = n / rate * SECOND + n % rate * SECOND / rate;
-	return at > 10 * SECOND ? at : 10 * SECOND;
-}
-
-/* The next piece may leave, or the gate has been closed for too long. */
-static void due_of_pace(const struct session_model *m, struct due *due)
-{
-	if (m->gate != MODEL_OPEN)
-		due_by(due, m->gate_until, 0, SB_WHY_GATE);
-	else
-		due_by(due, m->wait_until, 0, SB_WHY_NONE);
-}
-
-static struct due due_of(const struct session_model *m)
-{
-	struct due due = {SB_NEVER, SB_WHY_NONE};
-	uint64_t last = m->last_byte > m->finished ? m->last_byte : m->finished;
-
-	if (m->phase == MODEL_CLOSED)
-		return due;
-	if (m->phase != MODEL_RUN) {
-		if (m->stopped != SB_NEVER)
-			due_by(&due, m->limit[SB_LIMIT_STOP], m->stopped, SB_WHY_STALLED);
-		if (is_lingering(m)) {
-			due_by(&due, m->limit[SB_LIMIT_LIFE], m->opened, SB_WHY_STALLED);
-			due_by(&due, m->limit[SB_LIMIT_IDLE], last, SB_WHY_STALLED);
-			return due;
-		}
-		due_of_pace(m, &due);
-		/* While it is we who wait, the peer is not late. */
-		if (m->reason != SB_WHY_STOP && !(m->gate == MODEL_OPEN && m->wait_until))
-			due_by(&due, m->limit[SB_LIMIT_DRAIN], m->finished, SB_WHY_STALLED);
-		if (m->phase == MODEL_DRAIN)
-			due_by(&due, m->limit[SB_LIMIT_DRAIN_IDLE], last, SB_WHY_STALLED);
-		return due;
-	}
-	due_by(&due, m->limit[SB_LIMIT_LIFE], m->opened, SB_WHY_LIFE);
-	due_by(&due, m->plan->maxlife, m->opened, SB_WHY_MAXLIFE);
-	due_of_pace(m, &due);
-	if (is_paused(m))
-		due_by(&due, m->pause_end, 0, SB_WHY_NONE);
-	if (is_waiting(m) || is_paused(m))
-		return due;
-	due_by(&due, m->limit[SB_LIMIT_IDLE], m->last_byte, m->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
-	if (m->is_sending) {
-		due_by(&due, slow_after(m, m->out + m->answered - m->send_out), m->send_from, SB_WHY_SLOW_READER);
-	} else if (m->in == 0 && !plan_is_source(m->plan)) {
-		due_by(&due, m->limit[SB_LIMIT_FIRST_BYTE], m->first_from, SB_WHY_FIRST_BYTE);
-	} else if (m->heard > m->whole) {
-		due_by(&due, m->limit[SB_LIMIT_FRAME], m->frame_from, SB_WHY_FRAME);
-		due_by(&due, slow_after(m, m->heard - m->whole), m->frame_from, SB_WHY_SLOW);
-	}
-	return due;
-}
-
-uint64_t model_deadline(const struct session_model *m)
-{
-	return due_of(m).at;
-}
-
-void model_excuse(struct session_model *m, uint64_t now)
-{
-	if (m->phase == MODEL_RUN)
-		m->last_byte = m->first_from = m->frame_from = m->send_from = now;
 }
 
 void model_gate_done(struct session_model *m, int res, uint64_t now)
@@ -542,31 +481,4 @@ void model_gate_done(struct session_model *m, int res, uint64_t now)
 	}
 	m->err = res;
 	model_kill(m, SB_WHY_GATE, SB_CLOSE_RESET);
-}
-
-static void go_on(struct session_model *m, uint64_t now)
-{
-	if (m->phase == MODEL_RUN && is_paused(m) && m->pause_end <= now)
-		m->pause_end = 0;
-	if (m->gate == MODEL_OPEN && m->wait_until && m->wait_until <= now) {
-		m->wait_until = 0;
-		if (m->phase == MODEL_FINISH)
-			m->finished = now;
-	}
-	model_excuse(m, now);
-}
-
-void model_tick(struct session_model *m, uint64_t now)
-{
-	struct due due = due_of(m);
-
-	if (due.at > now)
-		return;
-	if (due.why == SB_WHY_NONE)
-		go_on(m, now);
-	else if (m->phase != MODEL_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER ||
-		 due.why == SB_WHY_GATE)
-		model_kill(m, due.why, SB_CLOSE_RESET);
-	else
-		model_finish(m, due.why, now);
 }

@@ -23,6 +23,31 @@ struct model_op {
 /* Between two pieces: nothing; the gate is closed and its GATE is to be said; it has been said. */
 enum model_gate { MODEL_OPEN, MODEL_CLOSING, MODEL_SHUT };
 
+/* What steps are at: not begun; the service owes something; STEP is to be said, has been said; … */
+enum model_step_phase {
+	STEPS_OFF,
+	STEPS_LATER,
+	STEPS_NEXT,
+	STEPS_SAID,
+	STEPS_SENDING,
+	STEPS_READING,
+	STEPS_PAUSING,
+	STEPS_PROVING,
+	STEPS_HEARING, /* for the end alone */
+	STEPS_HALF,    /* SHUT is to be said */
+	STEPS_SET,     /* SETOPT is to be said, has been said */
+	STEPS_SETTING,
+};
+
+struct model_steps {
+	enum model_step_phase phase;
+	size_t at;
+	enum sb_reason why;  /* that the service had */
+	uint64_t left, said; /* bytes of the step; of all steps that have gone */
+	uint64_t until;      /* of a pause */
+	bool has_taken;      /* in this round */
+};
+
 struct session_model {
 	const struct plan_model *plan;
 	const uint64_t *limit;
@@ -52,8 +77,13 @@ struct session_model {
 	int broken;          /* SB_E_*, */
 	uint64_t broken_at;  /* proved by this byte */
 	bool is_eof, is_reading, is_sending;
-	uint64_t asked;  /* of the outstanding SEND */
-	uint64_t fin_in; /* bytes in when we said FIN */
+	struct model_steps steps;
+	bool is_shut;              /* a step has said our FIN */
+	bool is_proving;           /* the gate is a step's, … */
+	enum sb_gate_tier tier;    /* … and of this tier */
+	uint64_t stop_ns, stop_at; /* stopread= of the line, or of the last step that said so */
+	uint64_t asked;            /* of the outstanding SEND */
+	uint64_t fin_in;           /* bytes in when we said FIN */
 	/* When. */
 	uint64_t opened, last_byte, finished;
 	uint64_t first_from; /* the first byte is waited for since */
@@ -78,6 +108,23 @@ void model_tick(struct session_model *m, uint64_t now);
 void model_excuse(struct session_model *m, uint64_t now);
 void model_finish(struct session_model *m, enum sb_reason why, uint64_t now);
 void model_kill(struct session_model *m, enum sb_reason why, enum sb_close_how how);
+
+/* STEP and SETOPT are done. */
+void model_step_begins(struct session_model *m, uint64_t now);
+void model_setopt_done(struct session_model *m, int res, uint64_t now);
+/* The next n bytes that a step sends. */
+void model_step_bytes(const struct session_model *m, uint8_t *out, size_t n);
+
+static inline bool model_in_steps(const struct session_model *m)
+{
+	return m->steps.phase >= STEPS_NEXT;
+}
+
+/* What it sends is made, not what came. */
+static inline bool model_makes(const struct session_model *m)
+{
+	return plan_is_source(m->plan) || model_in_steps(m);
+}
 
 /* What it must ask for next, as if it had been asked. */
 struct model_op model_next(struct session_model *m);

@@ -21,7 +21,8 @@ enum sb_op_kind {
 	SB_OP_SEND,    /* stream bytes from iov, or FILL; without bytes: say when there is room */
 	SB_OP_SHUT,    /* our FIN */
 	SB_OP_CLOSE,   /* arg: enum sb_close_how */
-	SB_OP_SETOPT,  /* arg: the option's value; want_max: its row */
+	SB_OP_STEP,    /* a step of the line begins; arg: its index */
+	SB_OP_SETOPT,  /* a socket option; iov[0]: its name, iov[1]: its value, as the line has them */
 	SB_OP_LINE,    /* iov[0] is a line for the server: it answers by sb_session_answer() */
 	SB_OP_GATE,    /* wait until the peer has read what was sent; arg: tier */
 	SB_OP_LISTEN,  /* make a port; arg: the program's index */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/plan.h"
+#include "scenario/print.h"
 #include "service/service.h"
 
 enum { BOUNDARIES = 12 };
@@ -97,6 +98,22 @@ static void print_times(const struct sb_plan *plan)
 		printf("reading   %u bytes at a time\n", plan->recv_max);
 }
 
+/* The program, a step a line. */
+static void print_steps(const struct sb_line *line, bool is_script)
+{
+	for (int i = 0; i < line->steps_n; i++) {
+		char room[SB_LINE_MAX * 4];
+		struct sb_text t = sb_text_in(room, sizeof(room));
+
+		sb_text_step(&t, &line->steps[i]);
+		printf("%s%2d %s\n",
+		       i > 0       ? "          "
+		       : is_script ? "steps     "
+				   : "then      ",
+		       i + 1, sb_text_end(&t));
+	}
+}
+
 static void print_end(const struct sb_plan *plan)
 {
 	static const char *const ends[] = {
@@ -132,6 +149,7 @@ static void print_plan(const struct sb_plan *plan, const struct sb_line *line)
 	print_cuts(plan);
 	print_gate(&plan->cuts);
 	print_times(plan);
+	print_steps(line, plan->service->ops->is_script);
 	print_end(plan);
 }
 

@@ -14,7 +14,8 @@ uint64_t sb_pace_at(const struct sb_session *s)
 void sb_pace_open(struct sb_session *s, uint64_t now)
 {
 	s->pace->next = SB_NEVER;
-	if (s->plan->service->ops->is_source)
+	sb_steps_open(s);
+	if (sb_session_service(s)->is_source)
 		sb_pace_came(s, now);
 }
 
@@ -80,10 +81,21 @@ static void place_echo(struct sb_session *s)
 
 static void place_unit(struct sb_session *s)
 {
-	if (s->plan->service->ops->is_source)
+	if (sb_steps_are_on(s))
+		return;
+	if (sb_session_service(s)->is_source)
 		place_source(s);
 	else
 		place_echo(s);
+}
+
+void sb_pace_unit(struct sb_session *s, uint64_t n)
+{
+	struct sb_pace *pace = s->pace;
+	bool is_unit = has_frames(s);
+
+	pace->unit = is_unit ? sb_pace_at(s) : 0;
+	pace->end = is_unit ? pace->unit + n : SB_NEVER;
 }
 
 /* Nothing more can come to what waits. */
@@ -97,7 +109,7 @@ static bool is_ready(const struct sb_session *s)
 {
 	const struct sb_pace *pace = s->pace;
 
-	if (!s->plan->cuts.join || s->plan->service->ops->is_source || is_last(s))
+	if (!s->plan->cuts.join || sb_session_service(s)->is_source || is_last(s))
 		return true;
 	if (has_frames(s))
 		return pace->joined == frames_of_unit(s);
@@ -110,6 +122,12 @@ bool sb_pace_is_joining(const struct sb_session *s)
 }
 
 /* ---- pieces ---- */
+
+/* limit= is of the service: steps that follow one are no part of it. */
+static uint64_t limit_of(const struct sb_session *s)
+{
+	return sb_steps_follow(s) ? SB_NEVER : s->plan->limit;
+}
 
 static uint64_t lesser(uint64_t a, uint64_t b)
 {
@@ -130,10 +148,10 @@ uint32_t sb_pace_piece(struct sb_session *s, uint64_t left)
 	if (sb_pace_is_waiting(s) || left == 0 || !is_ready(s))
 		return 0;
 	pace->next = lesser(pace->end, sb_cuts_next(&s->plan->cuts, pace->unit, at));
-	pace->next = lesser(pace->next, s->plan->limit);
+	pace->next = lesser(pace->next, limit_of(s));
 	end = lesser(pace->next, at + left);
 	/* What is made to be sent is made in a buffer; what is held leaves as it is, be it the largest frame. */
-	return (uint32_t)(s->plan->service->ops->is_source ? lesser(end - at, SB_FRAME_MAX) : end - at);
+	return (uint32_t)(sb_session_service(s)->is_source ? lesser(end - at, SB_FRAME_MAX) : end - at);
 }
 
 void sb_pace_came(struct sb_session *s, uint64_t now)
@@ -148,13 +166,15 @@ void sb_pace_came(struct sb_session *s, uint64_t now)
 void sb_pace_opened(struct sb_session *s, uint64_t now)
 {
 	struct sb_pace *pace = s->pace;
-	uint64_t until = now + s->plan->cuts.gap;
+	uint64_t until = now + (pace->is_asked ? 0 : s->plan->cuts.gap);
 
 	/* It was the peer that was waited for, and it has read. */
 	sb_session_excuse(s, now);
 	pace->gate = SB_PACE_OPEN;
+	pace->is_asked = false;
 	until = until > pace->not_before ? until : pace->not_before;
 	pace->until = until > now ? until : 0;
+	sb_steps_opened(s);
 	if (s->state == SB_STATE_FINISH)
 		s->since = now;
 }
@@ -188,7 +208,7 @@ bool sb_pace_sent(struct sb_session *s, uint64_t now)
 {
 	struct sb_pace *pace = s->pace;
 	uint64_t most = s->plan->limits->v[SB_LIMIT_PIECES];
-	bool is_limit = sb_pace_at(s) == s->plan->limit, is_most;
+	bool is_limit = sb_pace_at(s) == limit_of(s), is_most;
 
 	if (sb_pace_at(s) == pace->next)
 		pass(s, now);
@@ -214,9 +234,17 @@ void sb_pace_said(struct sb_session *s, uint32_t n, uint64_t now)
 		close_gate(s, now);
 }
 
+void sb_pace_ask(struct sb_session *s, enum sb_gate_tier tier, uint64_t now)
+{
+	s->pace->is_asked = true;
+	s->pace->tier = (uint8_t)tier;
+	s->pace->gate = SB_PACE_DUE;
+	s->pace->until = now + s->plan->cuts.gate_max;
+}
+
 int sb_pace_say_gate(struct sb_session *s, struct sb_op *op)
 {
-	uint8_t gate = s->plan->cuts.gate;
+	uint8_t gate = s->pace->is_asked ? s->pace->tier : s->plan->cuts.gate;
 
 	s->pace->gate = SB_PACE_ASKED;
 	*op = (struct sb_op){.kind = SB_OP_GATE, .arg = gate == SB_GATE_NONE ? SB_GATE_BEST : gate};

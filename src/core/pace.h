@@ -11,6 +11,7 @@
 
 #include "base/op.h"
 #include "core/plan.h"
+#include "core/steps.h"
 
 struct sb_session;
 
@@ -31,8 +32,11 @@ struct sb_pace {
 	uint64_t pieces;      /* that have gone */
 	struct sb_scan scan;  /* finds the frames of the unit once more */
 	uint32_t joined;      /* frames of the unit */
-	uint8_t gate;         /* enum sb_pace_gate */
-	bool is_flipped;      /* the byte of flip= is, in the window, or has gone */
+	struct sb_steps steps;
+	uint8_t gate;    /* enum sb_pace_gate */
+	bool is_asked;   /* the gate is a step's: … */
+	uint8_t tier;    /* … and this is what it asks for */
+	bool is_flipped; /* the byte of flip= is, in the window, or has gone */
 };
 
 /* It is the session's that s->pace is lent to. now: the time of its opening. */
@@ -57,6 +61,12 @@ bool sb_pace_sent(struct sb_session *s, uint64_t now);
 /* The answer to a line goes before anything else, and is nobody's message: so much of it has gone. */
 void sb_pace_said(struct sb_session *s, uint32_t n, uint64_t now);
 bool sb_pace_is_speaking(const struct sb_session *s);
+
+/* A step waits for what has been sent to be at this tier. */
+void sb_pace_ask(struct sb_session *s, enum sb_gate_tier tier, uint64_t now);
+
+/* What the next step sends is a unit of n bytes, where frames are. */
+void sb_pace_unit(struct sb_session *s, uint64_t n);
 
 /* Fills in the GATE that is due. An answer is gated also where nothing is cut. Returns 1. */
 int sb_pace_say_gate(struct sb_session *s, struct sb_op *op);

@@ -3,6 +3,7 @@
 #include "core/plan.h"
 
 #include "base/timer.h"
+#include "core/steps.h"
 
 int sb_plan_framing(struct sb_framing *f, const struct sb_line *line, struct sb_fault *fault)
 {
@@ -103,6 +104,8 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		r = read_ending(plan, line, fault);
 	if (r == 0)
 		r = read_shape(plan, in, fault);
+	if (r == 0)
+		r = sb_steps_read(plan, line, fault);
 	if (r == 0)
 		r = sb_fates_read(&plan->fates, line, in->seed, limits->v[SB_LIMIT_DELAY], strict, fault);
 	if (r < 0)

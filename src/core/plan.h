@@ -40,6 +40,7 @@ struct sb_plan {
 	uint64_t maxlife; /* nanoseconds, 0 for no end */
 	/* How what is sent is shaped. is_paced: something here is not as usual: sessions need a struct sb_pace. */
 	bool is_paced;
+	uint8_t steps_n; /* steps of the line: core/steps.h */
 	struct sb_cuts cuts;
 	uint64_t limit;        /* bytes sent after which it ends, SB_NEVER for no end */
 	uint64_t flip;         /* offset of the byte whose lowest bit is flipped, SB_NEVER for none */

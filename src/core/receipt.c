@@ -47,6 +47,17 @@ void sb_receipt_shut(struct sb_receipt *r, uint64_t now)
 	add(r, (struct sb_receipt_event){.kind = SB_RECEIPT_SHUT, .at = now});
 }
 
+void sb_receipt_step(struct sb_receipt *r, uint32_t step, uint64_t now)
+{
+	r->steps++;
+	add(r, (struct sb_receipt_event){.kind = SB_RECEIPT_STEP, .n = step, .at = now});
+}
+
+void sb_receipt_option(struct sb_receipt *r, uint32_t step, int64_t effective, uint64_t now)
+{
+	add(r, (struct sb_receipt_event){.kind = SB_RECEIPT_OPTION, .n = step, .value = (int32_t)effective, .at = now});
+}
+
 /* The last cut is the last send; what came after it is only what was received meanwhile. */
 static struct sb_receipt_event *last_send(struct sb_receipt *r)
 {
@@ -97,17 +108,43 @@ static void word(struct sb_text *t, const char *name, const char *v)
 	string(t, name, sb_slice_cstr(v));
 }
 
-static void write_event(struct sb_text *t, const struct sb_receipt *r, const struct sb_receipt_event *e)
+/* Which step of the line, counted from 1, and what it is called there. */
+static void write_step(struct sb_text *t, uint32_t at, const struct sb_step *step)
 {
-	static const char *const kinds[] = {"recv", "send", "shut"};
+	number(t, "step", at + 1);
+	word(t, "does", sb_step_rows[step->kind].name);
+}
 
+static void write_option(struct sb_text *t, const struct sb_receipt_event *e, const struct sb_step *step)
+{
+	string(t, "set", step->opt);
+	key(t, "effective");
+	sb_text_i64(t, e->value);
+}
+
+static void write_event(struct sb_text *t, const struct sb_receipt *r, const struct sb_receipt_event *e,
+			const struct sb_line *line)
+{
 	sb_text_str(t, "{\"us\":");
 	sb_text_u64(t, (e->at - r->opened) / US);
-	key(t, kinds[e->kind]);
-	if (e->kind == SB_RECEIPT_SHUT)
+	switch (e->kind) {
+	case SB_RECEIPT_RECV:
+		number(t, "recv", e->n);
+		break;
+	case SB_RECEIPT_SEND:
+		number(t, "send", e->n);
+		break;
+	case SB_RECEIPT_STEP:
+		write_step(t, e->n, &line->steps[e->n]);
+		break;
+	case SB_RECEIPT_OPTION:
+		write_option(t, e, &line->steps[e->n]);
+		break;
+	default:
+		key(t, "shut");
 		sb_text_str(t, "true");
-	else
-		sb_text_u64(t, e->n);
+		break;
+	}
 	if (e->kind == SB_RECEIPT_SEND && e->end == SB_RECEIPT_CUT) {
 		word(t, "cut", tiers[e->tier]);
 		if (e->waited != UINT32_MAX)
@@ -155,6 +192,8 @@ void sb_text_receipt(struct sb_text *t, const struct sb_receipt *r, const struct
 	number(t, "dropped", s->dropped);
 	number(t, "recvs", r->recvs);
 	number(t, "sends", r->sends);
+	if (s->plan->steps_n > 0)
+		number(t, "steps", r->steps);
 	write_cuts(t, r);
 	if (r->why)
 		word(t, "gate_why", r->why);
@@ -166,7 +205,7 @@ void sb_text_receipt(struct sb_text *t, const struct sb_receipt *r, const struct
 	for (uint32_t i = 0; i < r->n; i++) {
 		if (i > 0)
 			sb_text_char(t, ',');
-		write_event(t, r, &r->event[i]);
+		write_event(t, r, &r->event[i], s->plan->line);
 	}
 	sb_text_char(t, ']');
 	number(t, "truncated", r->truncated);

@@ -11,7 +11,7 @@
 
 enum { SB_RECEIPT_EVENTS = 192, SB_RECEIPT_VERSION = 1 };
 
-enum sb_receipt_kind { SB_RECEIPT_RECV, SB_RECEIPT_SEND, SB_RECEIPT_SHUT };
+enum sb_receipt_kind { SB_RECEIPT_RECV, SB_RECEIPT_SEND, SB_RECEIPT_SHUT, SB_RECEIPT_STEP, SB_RECEIPT_OPTION };
 
 /* How a send ended. */
 enum sb_receipt_end {
@@ -20,16 +20,19 @@ enum sb_receipt_end {
 };
 
 struct sb_receipt_event {
-	uint64_t at;     /* when, monotonic nanoseconds */
-	uint32_t n;      /* bytes */
-	uint32_t waited; /* CUT: microseconds until the gate opened, UINT32_MAX when it has not */
+	uint64_t at; /* when, monotonic nanoseconds */
+	uint32_t n;  /* bytes; STEP, OPTION: which step, counted from 0 */
+	union {
+		uint32_t waited; /* CUT: microseconds until the gate opened, UINT32_MAX when it has not */
+		int32_t value;   /* OPTION: what the kernel made of it */
+	};
 	uint8_t kind, end;
 	uint8_t tier; /* CUT, opened: what was proven, an enum sb_gate_tier */
 };
 
 struct sb_receipt {
 	uint64_t opened, closed;
-	uint64_t recvs, sends, truncated;
+	uint64_t recvs, sends, steps, truncated;
 	uint64_t cuts[SB_GATE_NONE + 1]; /* by what was proven; NONE: nothing, the peer was gone */
 	uint32_t uid;                    /* of who reads what we send, UINT32_MAX when not known */
 	const char *why;                 /* gate=best did not get the best: why, NULL when it did */
@@ -42,6 +45,10 @@ void sb_receipt_open(struct sb_receipt *r, uint64_t now);
 void sb_receipt_recv(struct sb_receipt *r, uint32_t n, uint64_t now);
 void sb_receipt_send(struct sb_receipt *r, uint32_t n, bool is_cut, uint64_t now);
 void sb_receipt_shut(struct sb_receipt *r, uint64_t now);
+/* A step of the line begins, counted from 0. */
+void sb_receipt_step(struct sb_receipt *r, uint32_t step, uint64_t now);
+/* It has set its option, and this is what the kernel made of it. */
+void sb_receipt_option(struct sb_receipt *r, uint32_t step, int64_t effective, uint64_t now);
 /* The gate of the last cut has opened: tier is what is proven by that. */
 void sb_receipt_gate(struct sb_receipt *r, enum sb_gate_tier tier, uint64_t now);
 

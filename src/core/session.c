@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * A session. Read session.h first; here is, in order: endings, bytes that come, bytes that go, time. */
+ * A session. Read session.h first; here is, in order: endings, bytes that come, bytes that go. */
 #include "core/session.h"
 
 #include <assert.h>
 #include <errno.h>
 
 #include "core/session_door.h"
+#include "core/session_time.h"
 
 enum { BATCH = 64 }; /* frames a scan finds at a time */
-
-#define RATE_GRACE (10 * SB_S) /* a rate is not judged before this */
 
 const struct sb_reason_row sb_reasons[SB_WHY_COUNT] = {
 #define SB_REASON(id, name, text, change) {name, text, change},
@@ -17,19 +16,9 @@ const struct sb_reason_row sb_reasons[SB_WHY_COUNT] = {
 #undef SB_REASON
 };
 
-static uint64_t limit(const struct sb_session *s, enum sb_limit which)
-{
-	return s->plan->limits->v[which];
-}
-
-static const struct sb_service_ops *service(const struct sb_session *s)
-{
-	return s->plan->service->ops;
-}
-
 static void check(const struct sb_session *s)
 {
-	assert(s->leg.sending <= s->leg.whole || service(s)->is_source || sb_pace_is_speaking(s));
+	assert(s->leg.sending <= s->leg.whole || sb_session_service(s)->is_source || sb_pace_is_speaking(s));
 	assert(s->leg.whole <= s->leg.n);
 }
 
@@ -51,7 +40,7 @@ void sb_session_open(struct sb_session *s, const struct sb_plan *plan, struct sb
 
 /* ---- endings ---- */
 
-static void drop(struct sb_session *s, uint32_t n)
+void sb_session_drop(struct sb_session *s, uint32_t n)
 {
 	s->dropped = n > UINT32_MAX - s->dropped ? UINT32_MAX : s->dropped + n;
 }
@@ -59,13 +48,15 @@ static void drop(struct sb_session *s, uint32_t n)
 /* What is left of the frame in progress will never be whole. */
 static void drop_partial(struct sb_session *s)
 {
-	drop(s, s->leg.n - s->leg.whole);
+	sb_session_drop(s, s->leg.n - s->leg.whole);
 	s->leg.n = s->leg.whole;
 }
 
 void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now)
 {
 	if (s->is_closing || s->state == SB_STATE_CLOSED)
+		return;
+	if (s->state == SB_STATE_RUN && sb_steps_take_over(s, (uint8_t)why))
 		return;
 	if (s->state == SB_STATE_RUN) {
 		s->state = SB_STATE_FINISH;
@@ -99,7 +90,7 @@ static void broken(struct sb_session *s, int err)
 
 /* ---- bytes that come ---- */
 
-static enum sb_reason reason_of(int err)
+enum sb_reason sb_session_reason_of(int err)
 {
 	switch (err) {
 	case SB_E_TRUNCATED:
@@ -138,7 +129,7 @@ static void route(struct sb_session *s, uint32_t wire)
 {
 	struct sb_leg *leg = &s->leg;
 
-	if (service(s)->route == SB_ROUTE_BACK) {
+	if (sb_session_service(s)->route == SB_ROUTE_BACK) {
 		leg->whole += wire;
 		return;
 	}
@@ -146,7 +137,7 @@ static void route(struct sb_session *s, uint32_t wire)
 	leg->n -= wire;
 }
 
-static void count_frames(struct sb_session *s, uint32_t n)
+void sb_session_count_frames(struct sb_session *s, uint32_t n)
 {
 	s->frames = n > UINT32_MAX - s->frames ? UINT32_MAX : s->frames + n;
 }
@@ -166,7 +157,7 @@ static void take(struct sb_session *s, bool is_new, uint64_t now)
 		for (int i = 0; i < found; i++)
 			wire += frames[i].wire;
 		if (found > 0) {
-			count_frames(s, (uint32_t)found);
+			sb_session_count_frames(s, (uint32_t)found);
 			route(s, wire);
 			is_new = true;
 		}
@@ -174,19 +165,13 @@ static void take(struct sb_session *s, bool is_new, uint64_t now)
 	if (is_new)
 		s->since = now;
 	if (found < 0)
-		sb_session_finish(s, reason_of(found), now);
+		sb_session_finish(s, sb_session_reason_of(found), now);
 }
 
 /* A source answers nothing; after the service has ended there is nobody to answer. */
 static bool is_deaf(const struct sb_session *s)
 {
-	return s->state != SB_STATE_RUN || service(s)->is_source;
-}
-
-/* Our side has ended, and reading goes on, for as long as any connection may last. */
-static bool is_lingering(const struct sb_session *s)
-{
-	return s->state == SB_STATE_DRAIN && (s->plan->close == SB_CLOSE_HALF || s->plan->close == SB_CLOSE_STALL);
+	return s->state != SB_STATE_RUN || (sb_session_service(s)->is_source && !sb_session_service(s)->is_script);
 }
 
 /* The window has grown at its end. */
@@ -198,9 +183,24 @@ void sb_session_take_in(struct sb_session *s, bool is_new, uint64_t now)
 		drop_partial(s);
 		return;
 	}
+	if (sb_session_service(s)->is_script) {
+		sb_steps_came(s, is_new, now);
+		return;
+	}
 	take(s, is_new, now);
 	if (s->pace && is_empty && s->leg.whole > 0)
 		sb_pace_came(s, now);
+}
+
+/* stopread= of the line, or of the last step that said so. */
+static uint64_t stop_ns(const struct sb_session *s)
+{
+	return s->pace && s->pace->steps.stop_ns ? s->pace->steps.stop_ns : s->plan->stop_ns;
+}
+
+static uint64_t stop_at(const struct sb_session *s)
+{
+	return s->pace && s->pace->steps.stop_ns ? s->pace->steps.stop_at : s->plan->stop_at;
 }
 
 static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t now)
@@ -210,13 +210,13 @@ static void on_bytes(struct sb_session *s, const struct sb_done *done, uint64_t 
 
 	leg->in += (uint64_t)done->res;
 	s->active = now;
-	if (s->state == SB_STATE_RUN && s->plan->stop_ns && s->read_from == SB_NEVER && leg->in >= s->plan->stop_at)
-		s->read_from = now + s->plan->stop_ns;
+	if (s->state == SB_STATE_RUN && stop_ns(s) && s->read_from == SB_NEVER && leg->in >= stop_at(s))
+		s->read_from = now + stop_ns(s);
 	if (is_deaf(s)) {
-		uint64_t most = limit(s, SB_LIMIT_DRAIN_BYTES);
+		uint64_t most = sb_session_limit(s, SB_LIMIT_DRAIN_BYTES);
 
-		drop(s, (uint32_t)done->res);
-		if (s->state == SB_STATE_DRAIN && most > 0 && leg->in - s->mark > most && !is_lingering(s))
+		sb_session_drop(s, (uint32_t)done->res);
+		if (s->state == SB_STATE_DRAIN && most > 0 && leg->in - s->mark > most && !sb_session_is_lingering(s))
 			sb_session_kill(s, SB_WHY_NONE, SB_CLOSE_RESET);
 		return;
 	}
@@ -233,8 +233,12 @@ void sb_session_end_in(struct sb_session *s, uint64_t now)
 
 	if (is_deaf(s))
 		return;
+	if (sb_session_service(s)->is_script) {
+		sb_steps_end_in(s, now);
+		return;
+	}
 	r = sb_framing_end(&s->plan->framing, &leg->scan, leg->n - leg->whole);
-	sb_session_finish(s, r < 0 ? reason_of(r) : SB_WHY_EOF, now);
+	sb_session_finish(s, r < 0 ? sb_session_reason_of(r) : SB_WHY_EOF, now);
 }
 
 static void on_eof(struct sb_session *s, uint64_t now)
@@ -265,18 +269,27 @@ static void on_recv(struct sb_session *s, const struct sb_done *done, uint64_t n
 /* Bytes a source has left to send; 0 once the service has ended. */
 static uint64_t source_left(const struct sb_session *s)
 {
-	uint64_t size, most = limit(s, SB_LIMIT_BYTES);
+	uint64_t size, most = sb_session_limit(s, SB_LIMIT_BYTES);
 
-	if (s->state != SB_STATE_RUN || !service(s)->is_source)
+	if (s->state != SB_STATE_RUN || !sb_session_service(s)->is_source)
 		return 0;
+	if (sb_session_service(s)->is_script)
+		return sb_steps_left(s);
 	size = sb_source_size(&s->plan->source);
 	return (size < most ? size : most) - sb_pace_at(s);
 }
 
+/* What is behind them is a step's to read. */
 static void drop_replies(struct sb_session *s)
 {
-	drop(s, s->leg.n);
-	s->leg.n = s->leg.whole = 0;
+	struct sb_leg *leg = &s->leg;
+
+	if (leg->whole == 0)
+		return;
+	sb_session_drop(s, leg->whole);
+	leg->p += leg->whole;
+	leg->n -= leg->whole;
+	leg->whole = 0;
 }
 
 static void on_sent(struct sb_session *s, const struct sb_done *done, uint64_t now)
@@ -304,7 +317,9 @@ static void on_sent(struct sb_session *s, const struct sb_done *done, uint64_t n
 		sb_pace_said(s, n, now);
 		return;
 	}
-	if (!service(s)->is_source) {
+	if (sb_session_service(s)->is_script) {
+		sb_steps_sent(s, n, now);
+	} else if (!sb_session_service(s)->is_source) {
 		leg->p += n;
 		leg->n -= n;
 		leg->whole -= n;
@@ -336,24 +351,24 @@ void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t
 		on_sent(s, done, now);
 	else if (done->kind == SB_OP_GATE)
 		on_gate(s, done, now);
+	else if (done->kind == SB_OP_STEP)
+		sb_steps_begin(s, now);
+	else if (done->kind == SB_OP_SETOPT)
+		sb_steps_set(s, done->res, now);
+	sb_steps_settle(s);
 	check(s);
 }
 
 /* Bytes that can be sent now: all there is, or a piece. */
 static uint32_t to_send(struct sb_session *s)
 {
-	uint64_t left = service(s)->is_source ? source_left(s) : s->leg.whole;
+	uint64_t left = sb_session_service(s)->is_source ? source_left(s) : s->leg.whole;
 
 	if (s->leg.is_sending || s->leg.is_shut)
 		return 0;
 	if (s->pace)
 		return sb_pace_piece(s, left);
-	return service(s)->is_source && left > SB_FRAME_MAX ? SB_FRAME_MAX : (uint32_t)left;
-}
-
-static bool is_paused(const struct sb_session *s)
-{
-	return s->read_from != SB_NEVER && s->read_from != 0;
+	return sb_session_service(s)->is_source && left > SB_FRAME_MAX ? SB_FRAME_MAX : (uint32_t)left;
 }
 
 /* An echo reads no further while it has something to send: that is its back-pressure. */
@@ -367,7 +382,9 @@ static bool wants_recv(const struct sb_session *s)
 		return true;
 	if (s->door >= SB_DOOR_DUE || sb_pace_is_speaking(s))
 		return false;
-	return s->state == SB_STATE_RUN && (leg->whole == 0 || sb_pace_is_joining(s)) && !is_paused(s);
+	if (s->state != SB_STATE_RUN || sb_session_is_paused(s))
+		return false;
+	return sb_session_service(s)->is_script ? sb_steps_want(s) : leg->whole == 0 || sb_pace_is_joining(s);
 }
 
 static bool is_flushed(const struct sb_session *s)
@@ -383,7 +400,7 @@ static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
 	*op = (struct sb_op){.kind = SB_OP_SEND, .want_max = n};
 	if (s->pace && s->pace->said.n > 0) {
 		op->iov[0] = s->pace->said;
-	} else if (service(s)->is_source) {
+	} else if (sb_session_service(s)->is_source) {
 		op->flags = SB_OP_FILL;
 	} else {
 		/* Once, and not before it goes: the frame that it is in has been found again by then (pace.c). */
@@ -406,8 +423,8 @@ static int say_recv(struct sb_session *s, struct sb_op *op)
 	/* What is held and what comes must fit the largest buffer: a frame in progress is smaller than that. */
 	if (want > SB_SESSION_HELD_MAX - leg->n)
 		want = SB_SESSION_HELD_MAX - leg->n;
-	if (s->state == SB_STATE_RUN && plan->stop_ns && leg->in < plan->stop_at && want > plan->stop_at - leg->in)
-		want = plan->stop_at - leg->in;
+	if (s->state == SB_STATE_RUN && stop_ns(s) && leg->in < stop_at(s) && want > stop_at(s) - leg->in)
+		want = stop_at(s) - leg->in;
 	*op = (struct sb_op){.kind = SB_OP_RECV, .want_max = (uint32_t)want};
 	leg->is_receiving = true;
 	return 1;
@@ -432,9 +449,12 @@ static int say_end(struct sb_session *s, struct sb_op *op)
 	}
 	s->state = SB_STATE_DRAIN;
 	s->mark = s->leg.in;
-	s->leg.is_shut = true;
-	if (mode == SB_CLOSE_STALL)
+	/* A step may have said our FIN before. */
+	if (mode == SB_CLOSE_STALL || s->leg.is_shut) {
+		s->leg.is_shut = true;
 		return wants_recv(s) ? say_recv(s, op) : 0;
+	}
+	s->leg.is_shut = true;
 	*op = (struct sb_op){.kind = SB_OP_SHUT};
 	return 1;
 }
@@ -456,6 +476,8 @@ int sb_session_next(struct sb_session *s, struct sb_op *op)
 		return sb_session_say_line(s, op);
 	if (is_flushed(s))
 		return say_end(s, op);
+	if (sb_steps_are_on(s) && sb_steps_next(s, op))
+		return 1;
 	if (wants_recv(s))
 		return say_recv(s, op);
 	return 0;
@@ -464,7 +486,10 @@ int sb_session_next(struct sb_session *s, struct sb_op *op)
 void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
 {
 	assert(n <= s->leg.sending);
-	sb_source_fill(&s->plan->source, sb_pace_at(s), out, n);
+	if (sb_session_service(s)->is_script)
+		sb_steps_fill(s, out, n);
+	else
+		sb_source_fill(&s->plan->source, sb_pace_at(s), out, n);
 	if (s->plan->is_paced)
 		sb_pace_flip(s, out, n);
 }
@@ -472,126 +497,4 @@ void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
 void sb_session_moved(struct sb_session *s, uint8_t *p)
 {
 	s->leg.p = p;
-}
-
-/* ---- time ---- */
-
-struct due {
-	uint64_t at;
-	enum sb_reason why; /* NONE: reading goes on */
-};
-
-static void sooner(struct due *due, uint64_t from, uint64_t after, enum sb_reason why)
-{
-	if (after > 0 && from + after < due->at)
-		*due = (struct due){.at = from + after, .why = why};
-}
-
-/* When n bytes since then are no longer the least rate. */
-static uint64_t rate_after(const struct sb_session *s, uint64_t n)
-{
-	uint64_t rate = limit(s, SB_LIMIT_MIN_RATE);
-	uint64_t seconds, enough;
-
-	if (rate == 0)
-		return 0;
-	seconds = n / rate < UINT32_MAX ? n / rate : UINT32_MAX;
-	enough = seconds * SB_S + n % rate * SB_S / rate;
-	return enough > RATE_GRACE ? enough : RATE_GRACE;
-}
-
-static struct due next_due_of_ending(const struct sb_session *s)
-{
-	struct due due = {.at = SB_NEVER, .why = SB_WHY_NONE};
-	uint64_t last = s->active > s->since ? s->active : s->since;
-
-	if (s->told != SB_NEVER)
-		sooner(&due, s->told, limit(s, SB_LIMIT_STOP), SB_WHY_STALLED);
-	if (is_lingering(s)) {
-		sooner(&due, s->opened, limit(s, SB_LIMIT_LIFE), SB_WHY_STALLED);
-		sooner(&due, last, limit(s, SB_LIMIT_IDLE), SB_WHY_STALLED);
-		return due;
-	}
-	if (sb_pace_is_waiting(s))
-		sooner(&due, 0, s->pace->until, s->pace->gate == SB_PACE_OPEN ? SB_WHY_NONE : SB_WHY_GATE);
-	/* Where it is we who wait, the peer is not late. */
-	if (s->reason != SB_WHY_STOP && !(sb_pace_is_waiting(s) && s->pace->gate == SB_PACE_OPEN))
-		sooner(&due, s->since, limit(s, SB_LIMIT_DRAIN), SB_WHY_STALLED);
-	if (s->state == SB_STATE_DRAIN)
-		sooner(&due, last, limit(s, SB_LIMIT_DRAIN_IDLE), SB_WHY_STALLED);
-	return due;
-}
-
-static struct due next_due(const struct sb_session *s)
-{
-	const struct sb_leg *leg = &s->leg;
-	struct due due = {.at = SB_NEVER, .why = SB_WHY_NONE};
-
-	if (s->state == SB_STATE_CLOSED)
-		return due;
-	if (s->state != SB_STATE_RUN)
-		return next_due_of_ending(s);
-	sooner(&due, s->opened, limit(s, SB_LIMIT_LIFE), SB_WHY_LIFE);
-	sooner(&due, s->opened, s->plan->maxlife, SB_WHY_MAXLIFE);
-	if (sb_pace_is_waiting(s))
-		sooner(&due, 0, s->pace->until, s->pace->gate == SB_PACE_OPEN ? SB_WHY_NONE : SB_WHY_GATE);
-	if (is_paused(s))
-		sooner(&due, 0, s->read_from, SB_WHY_NONE);
-	if (sb_pace_is_waiting(s) || is_paused(s))
-		return due;
-	sooner(&due, s->active, limit(s, SB_LIMIT_IDLE), leg->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
-	if (leg->is_sending) {
-		sooner(&due, s->since, rate_after(s, leg->out - s->mark), SB_WHY_SLOW_READER);
-	} else if (leg->in == 0 && !service(s)->is_source) {
-		sooner(&due, s->since, limit(s, SB_LIMIT_FIRST_BYTE), SB_WHY_FIRST_BYTE);
-	} else if (sb_session_is_half_marked(s)) {
-		sooner(&due, s->since, SB_DOOR_PATIENCE, SB_WHY_NONE);
-	} else if (leg->n > leg->whole && s->door != SB_DOOR_ASKED) {
-		sooner(&due, s->since, limit(s, SB_LIMIT_FRAME), SB_WHY_FRAME);
-		sooner(&due, s->since, rate_after(s, leg->n - leg->whole), SB_WHY_SLOW);
-	}
-	return due;
-}
-
-uint64_t sb_session_deadline(const struct sb_session *s)
-{
-	return next_due(s).at;
-}
-
-void sb_session_excuse(struct sb_session *s, uint64_t now)
-{
-	if (s->state != SB_STATE_RUN)
-		return;
-	s->active = now;
-	s->since = now;
-}
-
-/* A pause of ours is over: of reading, or between two pieces. */
-static void go_on(struct sb_session *s, uint64_t now)
-{
-	if (s->state == SB_STATE_RUN && is_paused(s) && s->read_from <= now)
-		s->read_from = 0;
-	if (sb_pace_is_waiting(s) && s->pace->gate == SB_PACE_OPEN && s->pace->until <= now) {
-		s->pace->until = 0;
-		if (s->state == SB_STATE_FINISH)
-			s->since = now;
-	}
-	if (sb_session_is_half_marked(s) && now - s->since >= SB_DOOR_PATIENCE)
-		sb_session_give_up_line(s, now);
-	sb_session_excuse(s, now);
-}
-
-void sb_session_tick(struct sb_session *s, uint64_t now)
-{
-	struct due due = next_due(s);
-
-	if (due.at > now)
-		return;
-	if (due.why == SB_WHY_NONE)
-		go_on(s, now);
-	else if (s->state != SB_STATE_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER ||
-		 due.why == SB_WHY_GATE)
-		sb_session_kill(s, due.why, SB_CLOSE_RESET);
-	else
-		sb_session_finish(s, due.why, now);
 }

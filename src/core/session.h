@@ -73,13 +73,25 @@ struct sb_session {
 		uint64_t read_from; /* RUN, stopread: SB_NEVER before it, then no RECV until this time, 0 after it */
 		uint64_t told;      /* later: when the server was told to stop, SB_NEVER if it was not */
 	};
-	uint32_t frames;             /* complete frames received; stops at UINT32_MAX */
-	uint32_t dropped;            /* bytes received and not answered, likewise */
-	int32_t err;                 /* the -errno behind the reasons reset and io-error, or why a gate cannot be had */
+	uint32_t frames;  /* complete frames received; stops at UINT32_MAX */
+	uint32_t dropped; /* bytes received and not answered, likewise */
+	int32_t err;      /* the -errno behind the reasons reset, io-error and option, or why a gate cannot be had */
 	uint8_t state, reason, door; /* enum sb_state, sb_reason, sb_door */
 	uint8_t how : 1;             /* enum sb_close_how of the CLOSE */
 	bool is_closing : 1;         /* CLOSE is to be said next */
 };
+
+/* Steps of the line run: see steps.h. */
+static inline bool sb_steps_are_on(const struct sb_session *s)
+{
+	return s->pace && s->pace->steps.state >= SB_STEPS_DUE;
+}
+
+/* The service that serves now. */
+static inline const struct sb_service_ops *sb_session_service(const struct sb_session *s)
+{
+	return sb_steps_are_on(s) ? &sb_service_script : s->plan->service->ops;
+}
 
 /* pace is zero-filled, or NULL when the plan is not paced; it is lent until CLOSE. */
 void sb_session_open(struct sb_session *s, const struct sb_plan *plan, struct sb_pace *pace, uint64_t now);
@@ -117,6 +129,14 @@ void sb_session_excuse(struct sb_session *s, uint64_t now);
 /* Ends it: in order (FINISH), or at once. The reason is taken only if there is none yet. */
 void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now);
 void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how how);
+
+/* ---- for steps.c ---- */
+
+/* The reason that a codec's error is. */
+enum sb_reason sb_session_reason_of(int err);
+/* So many bytes are dropped; so many frames have come. */
+void sb_session_drop(struct sb_session *s, uint32_t n);
+void sb_session_count_frames(struct sb_session *s, uint32_t n);
 
 /* What of the received bytes it still needs. Empty: the buffer may go back. More than the completion's headroom must
  * lie at the start of a buffer of SB_SESSION_HELD_MAX bytes before the next RECV: what comes is put behind them. */

@@ -9,28 +9,29 @@ enum { HELP_COLUMN = 24, COLUMNS = 100 };
 /* "; 1 to 64k; tcp and unix": what the help of the row does not say. */
 static void write_limits(struct sb_text *t, const struct sb_key_row *key)
 {
-	if (key->type != SB_T_TEXT && key->type != SB_T_WORD && key->max != UINT64_MAX) {
+	if (key->type != SB_T_TEXT && key->type != SB_T_WORD && key->type != SB_T_NONE && key->max != UINT64_MAX) {
 		sb_text_str(t, "; ");
 		sb_key_number(t, key->type, key->min);
 		sb_text_str(t, " to ");
 		sb_key_number(t, key->type, key->max);
 	}
-	if (key->on != SB_ON_ANY) {
+	if (key->on != SB_ON_ANY && key->group != SB_G_STEPS) {
 		sb_text_str(t, "; ");
 		sb_text_str(t, sb_on_name(key->on));
 	}
 }
 
-static void write_key(struct sb_text *t, const struct sb_key_row *key)
+/* sign stands between the name and the value: "=" of a key. */
+static void write_row(struct sb_text *t, const struct sb_key_row *key, const char *sign)
 {
-	char room[200];
+	char room[240];
 	struct sb_text help = sb_text_in(room, sizeof(room));
 
 	sb_text_column(t, 2);
 	sb_text_str(t, key->name);
-	sb_text_char(t, '=');
+	sb_text_str(t, sign);
 	sb_text_str(t, key->arg);
-	if (strlen(key->name) + 1 + strlen(key->arg) + 4 > HELP_COLUMN)
+	if (strlen(key->name) + strlen(sign) + strlen(key->arg) + 4 > HELP_COLUMN)
 		sb_text_char(t, '\n');
 	sb_text_column(t, HELP_COLUMN);
 	sb_text_str(&help, key->help);
@@ -62,11 +63,17 @@ void sb_keys_help(struct sb_text *t)
 		sb_text_str(t, ":\n");
 		for (int i = 0; i < SB_KEYS_N; i++)
 			if (sb_keys[i].group == groups[g].group)
-				write_key(t, &sb_keys[i]);
+				write_row(t, &sb_keys[i], "=");
 	}
 	sb_text_str(t, "socket options:\n");
 	sb_text_column(t, 2);
 	sb_text_str(t, "opt.NAME=VALUE");
 	sb_text_column(t, HELP_COLUMN);
 	sb_text_str(t, "set the socket option NAME\n");
+	sb_text_str(t, "steps, each behind \" | \", when the service has ended (tcp and unix):\n");
+	for (int i = 0; i < SB_STEPS_N; i++)
+		write_row(t, &sb_step_rows[i],
+			  i == SB_STEP_OPT                    ? ".NAME:"
+			  : sb_step_rows[i].type == SB_T_NONE ? ""
+							      : ":");
 }

@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "base/nearest.h"
+#include "scenario/line_steps.h"
 #include "scenario/print.h"
 
 const struct sb_key_row sb_keys[SB_KEYS_N] = {
@@ -233,8 +234,19 @@ static int read_value(const struct sb_key_row *key, struct sb_value *v, struct t
 		return v->text.n < key->min || v->text.n > key->max ? say_range(key, v, v->text, fault) : 0;
 	case SB_T_WORD:
 		return read_word(key, v, fault);
+	case SB_T_NONE:
+		break;
 	}
 	return SB_E_TYPE;
+}
+
+int sb_line_value(struct sb_line *line, const struct sb_key_row *row, struct sb_value *v, struct sb_slice raw,
+		  struct sb_fault *fault)
+{
+	struct token t = {.s = raw, .col = v->col};
+	int r = unescape(line, t, &v->text, fault);
+
+	return r < 0 ? r : read_value(row, v, t, fault);
 }
 
 /* ---- tokens ---- */
@@ -302,7 +314,7 @@ static int read_pair(struct sb_line *line, struct token name, struct token raw, 
 	return r < 0 ? r : read_value(&sb_keys[i], v, raw, fault);
 }
 
-static int read_token(struct sb_line *line, struct token t, struct sb_fault *fault)
+static int read_token(struct sb_line *line, enum sb_line_part *part, struct token t, struct sb_fault *fault)
 {
 	size_t eq = index_of(t.s, '=');
 	struct token name = {.s = sb_slice(t.s.p, eq), .col = t.col};
@@ -310,9 +322,8 @@ static int read_token(struct sb_line *line, struct token t, struct sb_fault *fau
 	if (t.s.n == 0)
 		return sb_fault_set(fault, SB_E_SYNTAX, t.col,
 				    "one space stands between two words, and none at the end");
-	if (sb_slice_is(t.s, "|"))
-		return sb_fault_set(fault, SB_E_UNKNOWN, t.col,
-				    "unknown word \"|\": there are no steps here, only VERB key=value key=value");
+	if (*part != SB_PART_KEYS || sb_slice_is(t.s, "|"))
+		return sb_line_read_step(line, part, t.s, t.col, fault);
 	if (eq == t.s.n)
 		return sb_fault_set(fault, SB_E_SYNTAX, t.col, "\"%.*s\" is not key=value", SB_FAULT_WORD(t.s));
 	if (eq == 0)
@@ -355,6 +366,7 @@ static int read_verb(struct sb_line *line, struct token t, struct sb_fault *faul
 int sb_line_parse(struct sb_line *line, struct sb_slice text, struct sb_fault *fault)
 {
 	struct token rest = {.s = without_end(text), .col = 1};
+	enum sb_line_part part = SB_PART_KEYS;
 	size_t n = index_of(rest.s, ' ');
 	int r = check_bytes(rest.s, fault);
 
@@ -364,8 +376,10 @@ int sb_line_parse(struct sb_line *line, struct sb_slice text, struct sb_fault *f
 	while (r == 0 && n < rest.s.n) {
 		rest = token_skip(rest, n + 1);
 		n = index_of(rest.s, ' ');
-		r = read_token(line, (struct token){.s = sb_slice(rest.s.p, n), .col = rest.col}, fault);
+		r = read_token(line, &part, (struct token){.s = sb_slice(rest.s.p, n), .col = rest.col}, fault);
 	}
+	if (r == 0 && part == SB_PART_STEP)
+		return sb_fault_set(fault, SB_E_SYNTAX, (uint32_t)(rest.col + n), "a step is missing behind \"|\"");
 	return r;
 }
 
@@ -416,7 +430,7 @@ int sb_line_check(const struct sb_line *line, unsigned groups, unsigned on, cons
 		return sb_fault_set(fault, SB_E_PLACE, line->opts[0].col, "opt.%.*s= %s; %s does not take it here",
 				    SB_FAULT_WORD(line->opts[0].name), about(SB_G_OPT), who);
 	if (first == SB_KEYS_N)
-		return 0;
+		return sb_line_check_steps(line, groups, on, who, fault);
 	if (!(sb_keys[first].group & groups))
 		return sb_fault_set(fault, SB_E_PLACE, col, "%s= %s; %s does not take it here", sb_keys[first].name,
 				    about(sb_keys[first].group), who);

@@ -46,7 +46,22 @@ static void print_value(struct sb_text *t, const struct sb_key_row *key, const s
 	case SB_T_WORD:
 		sb_text_escaped(t, v->text, true);
 		break;
+	case SB_T_NONE:
+		break;
 	}
+}
+
+void sb_text_step(struct sb_text *t, const struct sb_step *step)
+{
+	sb_text_str(t, sb_step_rows[step->kind].name);
+	if (step->kind == SB_STEP_OPT) {
+		sb_text_char(t, '.');
+		sb_text_bytes(t, step->opt);
+	}
+	if (sb_step_rows[step->kind].type == SB_T_NONE)
+		return;
+	sb_text_char(t, ':');
+	print_value(t, &sb_step_rows[step->kind], &step->v);
 }
 
 int sb_line_print(const struct sb_line *line, char *out, size_t cap)
@@ -67,6 +82,10 @@ int sb_line_print(const struct sb_line *line, char *out, size_t cap)
 		sb_text_bytes(&t, line->opts[i].name);
 		sb_text_char(&t, '=');
 		sb_text_escaped(&t, line->opts[i].value, true);
+	}
+	for (int i = 0; i < line->steps_n; i++) {
+		sb_text_str(&t, " | ");
+		sb_text_step(&t, &line->steps[i]);
 	}
 	if (t.lost || t.n == cap)
 		return SB_E_NO_SPACE;

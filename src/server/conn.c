@@ -7,8 +7,8 @@
 
 #include <assert.h>
 
-/* Sends of a source in one go, before others get their turn. */
-enum { FILLS_MAX = 4 };
+/* Sends of a source, and steps of a line, in one go, before others get their turn. */
+enum { FILLS_MAX = 4, STEPS_MAX = 256 };
 
 _Static_assert(SB_RECV_MAX < 1 << 17 && SB_LISTENERS_MAX + SB_PORTS_MAX <= 1 << 14,
 	       "they fit the fields of struct sb_conn");
@@ -96,7 +96,8 @@ static void keep(struct sb_server *srv, struct sb_conn *c)
 		}
 		return;
 	}
-	if (is_kept && (held.n <= SB_IO_HEADROOM || held.p == c->buf))
+	/* A tail that is long must have room behind it, when more may come. */
+	if (is_kept && (held.n <= SB_IO_HEADROOM || held.p == c->buf || (!c->want && !c->session.leg.is_receiving)))
 		return;
 	if (!is_kept) {
 		give_back(srv, c);
@@ -274,9 +275,9 @@ static void set_timer(struct sb_server *srv, const struct sb_conn *c)
 static void run(struct sb_server *srv, struct sb_conn *c)
 {
 	struct sb_op op;
-	int fills = 0;
+	int fills = 0, steps = 0;
 
-	while (sb_session_next(&c->session, &op)) {
+	while (steps < STEPS_MAX && sb_session_next(&c->session, &op)) {
 		op.handle = handle_of(srv, c);
 		switch (op.kind) {
 		case SB_OP_SEND:
@@ -292,6 +293,13 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 			sb_sys_shutdown_write(srv->sys, c->fd);
 			if (c->session.pace)
 				sb_receipt_shut(&sb_show_of(&c->session)->receipt, srv->now);
+			break;
+		case SB_OP_STEP:
+			sb_step_begins(srv, c, op.arg);
+			steps++;
+			break;
+		case SB_OP_SETOPT:
+			sb_step_sets(srv, c, op.iov[0], op.iov[1]);
 			break;
 		case SB_OP_LINE:
 			sb_heard(srv, c, op.iov[0]);
@@ -309,6 +317,8 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 	if (c->want)
 		arm(srv, c);
 	set_timer(srv, c);
+	if (steps == STEPS_MAX)
+		sb_timers_set(&srv->timers, sb_pool_index(&srv->conns, c), srv->now);
 }
 
 /* ---- events ---- */

@@ -45,7 +45,8 @@ static void open_it(struct sb_server *srv, struct sb_show *show, int res)
 	struct sb_done done = {.kind = SB_OP_GATE, .res = res};
 
 	leave(srv, show);
-	if (res >= 0)
+	/* What a step has asked for is no cut. */
+	if (res >= 0 && !show->pace.is_asked)
 		sb_receipt_gate(&show->receipt, (enum sb_gate_tier)res, srv->now);
 	sb_conn_done(srv, c, &done);
 }

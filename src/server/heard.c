@@ -59,27 +59,15 @@ static void log_line(struct sb_server *srv, const struct sb_conn *c, struct sb_s
 
 /* ---- a line of a service ---- */
 
-static struct sb_opt_place place_of(const struct sb_server *srv, const struct sb_conn *c)
-{
-	const struct sb_endpoint *e = &srv->listeners[c->listener].endpoint;
-
-	return (struct sb_opt_place){
-		.who = SB_OPT_CLIENT,
-		.when = SB_OPT_CONNECTION,
-		.strict = srv->is_strict,
-		.is_tcp = e->on == SB_ON_TCP,
-		.is_ipv4 = e->addr.family == SB_IPV4,
-		.is_ipv6 = e->addr.family == SB_IPV6,
-	};
-}
-
 /* All of them are good before the first is set. */
 static int check_options(const struct sb_server *srv, const struct sb_conn *c, const struct sb_line *line,
 			 struct sb_opt_ask *asks, struct sb_fault *fault)
 {
+	struct sb_opt_place place = sb_opt_place_of_conn(srv, &srv->listeners[c->listener], true);
+
 	for (int i = 0; i < line->opts_n; i++) {
 		const struct sb_line_opt *opt = &line->opts[i];
-		int r = sb_sockopt_find(&asks[i], opt->name, opt->value, place_of(srv, c), fault);
+		int r = sb_sockopt_find(&asks[i], opt->name, opt->value, place, fault);
 
 		if (r < 0) {
 			fault->col = fault->col == 2 ? opt->value_col : opt->col;
@@ -131,6 +119,8 @@ static int serve_line(struct sb_server *srv, struct sb_conn *c, struct sb_show *
 
 	if (r == 0)
 		r = check_options(srv, c, &talk->line, asks, fault);
+	if (r == 0)
+		r = sb_steps_check_options(srv, &srv->listeners[c->listener], &talk->line, true, fault);
 	if (r < 0)
 		return r;
 	sb_text_str(&t, "+OK id=");

@@ -375,7 +375,7 @@ static bool is_bare(const struct sb_line *line)
 	for (int i = 0; i < SB_KEYS_N; i++)
 		if (line->v[i].set)
 			return false;
-	return line->opts_n == 0;
+	return line->opts_n == 0 && line->steps_n == 0;
 }
 
 static int set_door(struct sb_listener *l, struct sb_fault *fault)
@@ -412,6 +412,8 @@ static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fau
 	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED && sb_addr_is_any(&l->endpoint.addr))
 		r = sb_fault_set(fault, SB_E_PLACE, l->line.v[SB_KEY_REPLY].key_col,
 				 "reply=refused is for one address, not for all of a machine: name one");
+	if (r == 0)
+		r = sb_steps_check_options(srv, l, &l->line, l->is_port, fault);
 	if (r == 0)
 		r = set_door(l, fault);
 	/* Those that nth= leaves out. */

@@ -7,6 +7,7 @@
  *   accept.c    taking connections: limits, refusing, pausing when descriptors run out
  *   conn.c      one connection: its session's ops carried out, its bytes kept, its end
  *   show.c      what a connection whose line shapes what it sends has besides: pace, gate, receipt
+ *   steps.c     what is done for the steps of a line
  *   heard.c     a line that came on a connection, and its answer
  *   control.c   verbs that ask something of the server itself
  *   ports.c     throw-away ports
@@ -203,6 +204,17 @@ struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c);
 void sb_show_end(struct sb_server *srv, struct sb_conn *c);
 /* "c7.0123456789abcdef": c is a connection, s a port. */
 void sb_text_id(struct sb_text *t, char kind, uint32_t id, uint64_t token);
+
+/* ---- steps.c ---- */
+
+/* Where an option of a connection of this listener is set. is_clients: the peer has said it, not the operator. */
+struct sb_opt_place sb_opt_place_of_conn(const struct sb_server *srv, const struct sb_listener *l, bool is_clients);
+/* That the options which steps of the line name may be set: 0, or < 0 with *fault. */
+int sb_steps_check_options(const struct sb_server *srv, const struct sb_listener *l, const struct sb_line *line,
+			   bool is_clients, struct sb_fault *fault);
+/* The ops STEP and SETOPT, which complete at once. */
+void sb_step_begins(struct sb_server *srv, struct sb_conn *c, uint64_t step);
+void sb_step_sets(struct sb_server *srv, struct sb_conn *c, struct sb_slice name, struct sb_slice value);
 
 /* ---- ports.c ---- */
 

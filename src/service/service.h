@@ -52,13 +52,17 @@ struct sb_service {
 
 struct sb_service_ops {
 	enum sb_route route;
-	bool is_source;
+	bool is_source; /* what it sends is made, not what came */
+	bool is_script; /* its steps say what it sends and what it takes: core/steps.h */
 	/* For a source: reads the line. 0, or < 0 with *fault. */
 	int (*setup)(struct sb_source *source, const struct sb_service_in *in, struct sb_fault *fault);
 };
 
 /* The i-th row of services.def, or NULL after the last. */
 const struct sb_service *sb_service_at(size_t i);
+
+/* What serves while the steps of a line run, whichever service they follow. */
+extern const struct sb_service_ops sb_service_script;
 
 /* The service of this name, or NULL with *fault naming the nearest. */
 const struct sb_service *sb_service_named(struct sb_slice name, uint32_t col, struct sb_fault *fault);

@@ -188,8 +188,6 @@ static void f101_unknown_keys_name_the_nearest(void **state)
 	expect_fault("ECHO MAX=1", SB_E_UNKNOWN, 6, "unknown key \"MAX\" (did you mean max?)");
 	expect_fault("ECHO zzzzz=1", SB_E_UNKNOWN, 6, "unknown key \"zzzzz\"; --help lists the keys");
 	expect_fault("ECHO up.frag=1", SB_E_UNKNOWN, 6, "unknown key \"up.frag\"; --help lists the keys");
-	expect_fault("ECHO max=1 | fin", SB_E_UNKNOWN, 12,
-		     "unknown word \"|\": there are no steps here, only VERB key=value key=value");
 }
 
 static void tokens_that_are_no_pairs(void **state)

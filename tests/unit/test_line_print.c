@@ -124,7 +124,23 @@ static void random_value(struct sb_text *t, enum sb_key_type type)
 	case SB_T_WORD:
 		sb_text_str(t, PICK(words));
 		break;
+	case SB_T_NONE:
+		break;
 	}
+}
+
+static void random_step(struct sb_text *t)
+{
+	const struct sb_key_row *row = &sb_step_rows[roll(&dice, SB_STEPS_N)];
+
+	sb_text_str(t, " | ");
+	sb_text_str(t, row->name);
+	sb_text_str(t, row == &sb_step_rows[SB_STEP_OPT] ? ".X" : "");
+	sb_text_str(t, row->type == SB_T_NONE ? "" : ":");
+	if (row == &sb_step_rows[SB_STEP_WAIT] && one_in(&dice, 2))
+		sb_text_str(t, "ack");
+	else
+		random_value(t, row->type);
 }
 
 static void random_line(struct sb_text *t)
@@ -140,6 +156,8 @@ static void random_line(struct sb_text *t)
 		sb_text_char(t, '=');
 		random_value(t, k < SB_KEYS_N ? sb_keys[k].type : SB_T_TEXT);
 	}
+	for (uint64_t n = one_in(&dice, 2) ? roll(&dice, 4) : 0; n > 0; n--)
+		random_step(t);
 	/* Now and then something is broken. */
 	for (uint64_t n = one_in(&dice, 4) ? roll(&dice, 3) : 0; n > 0; n--)
 		t->p[roll(&dice, t->n)] = "\\=| \x01z0@\xff"[roll(&dice, 9)];
@@ -189,7 +207,7 @@ static void random_bytes_are_refused_inside_the_line(void **state)
 
 /* ---- help ---- */
 
-static void help_names_every_key_in_100_columns(void **state)
+static void help_names_every_key_and_step_in_100_columns(void **state)
 {
 	char room[8192];
 	struct sb_text t = sb_text_in(room, sizeof(room));
@@ -213,6 +231,15 @@ static void help_names_every_key_in_100_columns(void **state)
 		sb_text_char(&want, '=');
 		assert_non_null(strstr(room, sb_text_end(&want)));
 	}
+	for (int i = 0; i < SB_STEPS_N; i++) {
+		char name[40];
+		struct sb_text want = sb_text_in(name, sizeof(name));
+
+		sb_text_str(&want, "\n  ");
+		sb_text_str(&want, sb_step_rows[i].name);
+		sb_text_str(&want, i == SB_STEP_OPT ? ".NAME:VALUE" : sb_step_rows[i].type == SB_T_NONE ? " " : ":");
+		assert_non_null(strstr(room, sb_text_end(&want)));
+	}
 	assert_non_null(strstr(room,
 			       "\n  max=SIZE              bytes of payload in the largest message taken (default 64k); "
 			       "1 to 64k\n"));
@@ -224,6 +251,8 @@ static void names_for_sb_nearest_end(void **state)
 	assert_string_equal(sb_key_name_at(NULL, 0), sb_keys[0].name);
 	assert_non_null(sb_key_name_at(NULL, SB_KEYS_N - 1));
 	assert_null(sb_key_name_at(NULL, SB_KEYS_N));
+	assert_string_equal(sb_step_name_at(NULL, 0), sb_step_rows[0].name);
+	assert_null(sb_step_name_at(NULL, SB_STEPS_N));
 }
 
 int main(void)
@@ -233,7 +262,7 @@ int main(void)
 		cmocka_unit_test(printing_needs_room_for_its_nul),
 		cmocka_unit_test(random_lines_read_back_as_they_were),
 		cmocka_unit_test(random_bytes_are_refused_inside_the_line),
-		cmocka_unit_test(help_names_every_key_in_100_columns),
+		cmocka_unit_test(help_names_every_key_and_step_in_100_columns),
 		cmocka_unit_test(names_for_sb_nearest_end),
 	};
 
