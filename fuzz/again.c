@@ -266,7 +266,7 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 	a->code = 0;
 	a->col = 0;
 	a->key = -1;
-	a->opts_n = a->word.n = 0;
+	a->opts_n = a->word.n = a->verb.n = 0;
 	for (int i = 0; i < SB_KEYS_N; i++)
 		a->v[i].set = false;
 	if (n && p[n - 1] == '\n')
@@ -289,6 +289,14 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 		is_good = from == 0 ? read_verb(a, p, i) : read_token(a, p + from, i - from, from + 1);
 		from = i + 1;
 	}
+}
+
+void again_verb_first(struct again *a)
+{
+	unsigned groups;
+
+	if (a->code < 0 && a->verb.n && !again_service(a, &groups))
+		refuse(a, SB_E_UNKNOWN, 1);
 }
 
 /* ---- the place of a key ---- */

@@ -15,6 +15,8 @@
 #include "found.h"
 #include "ref/ref.h"
 
+enum { CONTROL_VERBS = 6 };
+
 enum { LEN_MAX = 65536, STREAM_MAX = 4096, RECV_DEFAULT = 65536 + 96, UDP_MOST = 1000, DATAGRAM_MAX = 65507 };
 
 static uint8_t big[70000], payload[LEN_MAX], wire[LEN_MAX + 96], scratch[SB_FRAME_MAX];
@@ -324,7 +326,8 @@ static bool is_a_col(const struct again *a, uint32_t col)
 
 static void compare_refusal(const struct want *w, const struct again *a, struct sb_fault *fault)
 {
-	const char *names[16];
+	static const char *const control[] = {"LISTEN", "RECEIPT", "LIST", "LIMITS", "HELP", "QUIT"};
+	const char *names[16 + CONTROL_VERBS];
 	size_t n = 0;
 
 	if (w->is_any_col && is_a_col(a, fault->col))
@@ -334,6 +337,13 @@ static void compare_refusal(const struct want *w, const struct again *a, struct 
 		return;
 	for (; sb_service_at(n) && n < 16; n++)
 		names[n] = sb_service_at(n)->name;
+	for (size_t i = 0; i < CONTROL_VERBS; i++) {
+		if (naive_is(a->verb.p, a->verb.n, control[i])) {
+			naive_says("plan", fault, "is a control verb");
+			return;
+		}
+		names[n++] = control[i];
+	}
 	naive_says_nearest("plan", fault, naive_nearest(a->verb.p, a->verb.n, names, n));
 }
 

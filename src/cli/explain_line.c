@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "core/plan.h"
 #include "service/service.h"
 
@@ -15,10 +16,8 @@ bool sb_is_line(const char *text)
 {
 	struct sb_slice word = sb_slice(text, strcspn(text, " "));
 
-	for (size_t i = 0; sb_service_at(i); i++)
-		if (sb_slice_is(word, sb_service_at(i)->name) && access(text, F_OK) < 0)
-			return true;
-	return false;
+	/* A verb with a typing error is no file either: what is wrong with it is said. */
+	return access(text, F_OK) < 0 && sb_nearest(word, sb_verb_name_at, NULL);
 }
 
 static void time_of(const char *what, uint64_t ns)
@@ -143,7 +142,7 @@ int sb_explain_line(const char *text)
 	struct sb_limits limits = {.is_set = {false}};
 	struct sb_fault fault = {0};
 	struct sb_plan plan = {.service = NULL};
-	int r = sb_line_parse(&line, sb_slice_cstr(text), &fault);
+	int r = sb_verb_first(&line, false, sb_line_parse(&line, sb_slice_cstr(text), &fault), &fault);
 
 	sb_limits_fill(&limits, false);
 	if (r == 0)

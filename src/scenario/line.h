@@ -95,7 +95,7 @@ struct sb_line {
 /* Parses text (with or without its CR LF). 0, or < 0 with *fault at the column: SB_E_SYNTAX, SB_E_UNKNOWN
  * (a key, or a word of its value; with the nearest), SB_E_DUPLICATE, SB_E_RANGE (names the range), SB_E_TYPE,
  * SB_E_TOO_LARGE (the line), SB_E_LIMIT (more than SB_LINE_OPTS_MAX options). Bytes outside VCHAR and space are
- * refused. Nothing of a refused line is to be used. */
+ * refused. Nothing of a refused line is to be used but its verb, which is empty when there is none. */
 int sb_line_parse(struct sb_line *line, struct sb_slice text, struct sb_fault *fault);
 
 /* Checks that a key given in the line belongs to one of the groups and applies on the transport: 0, or

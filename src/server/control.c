@@ -233,13 +233,9 @@ static const struct {
 	bool takes_keys;
 	verb_fn *fn;
 } verbs[] = {
-	{"LISTEN", "LINE: a throw-away port that behaves so, gone with this connection unless keep=TIME", false,
-	 unspoken},
-	{"RECEIPT", "id=ID [wait=TIME]: what was done on a connection that has ended", true, receipt},
-	{"LIST", "what this server listens on", false, list},
-	{"LIMITS", "what bounds it", false, limits},
-	{"HELP", "this", false, help},
-	{"QUIT", "end this connection", false, quit},
+#define SB_VERB(name, fn, takes_keys, help) {#name, help, takes_keys, fn},
+#include "service/verbs.def"
+#undef SB_VERB
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

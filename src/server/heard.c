@@ -166,7 +166,7 @@ static int read_line(struct sb_server *srv, struct sb_show *show, struct sb_slic
 	if (!show->talk)
 		return sb_fault_set(fault, SB_E_LIMIT, 0,
 				    "too many connections have a line of their own now (--max-lines)");
-	r = sb_line_parse(&show->talk->line, line, fault);
+	r = sb_verb_first(&show->talk->line, true, sb_line_parse(&show->talk->line, line, fault), fault);
 	if (r == 0 && line.p[line.n - 1] != '\n')
 		r = sb_fault_set(fault, SB_E_SYNTAX, (uint32_t)line.n + 1, "the line does not end: LF is missing");
 	return r;

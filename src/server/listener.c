@@ -54,7 +54,8 @@ int sb_listener_parse(struct sb_listener *l, struct sb_slice text, struct sb_fau
 	l->line_at = comma < text.n ? (uint32_t)comma + 1 : 0;
 	if (comma < text.n)
 		line = sb_slice_skip(text, comma + 1);
-	return place(l, sb_line_parse(&l->line, line, fault), fault);
+	r = sb_line_parse(&l->line, line, fault);
+	return place(l, sb_verb_first(&l->line, false, r, fault), fault);
 }
 
 void sb_text_listener(struct sb_text *t, const struct sb_listener *l)

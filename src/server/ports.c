@@ -107,7 +107,7 @@ int sb_port_make(struct sb_server *srv, struct sb_conn *c, struct sb_slice line,
 		srv->listeners_n = index_of(srv, l) + 1;
 	r = place_it(srv, c, l, fault);
 	if (r == 0)
-		r = sb_line_parse(&l->line, line, fault);
+		r = sb_verb_first(&l->line, false, sb_line_parse(&l->line, line, fault), fault);
 	if (r < 0) {
 		if (fault->col)
 			fault->col += col;

@@ -94,7 +94,11 @@ def test_however_the_line_comes_it_is_the_same(serve):
 
 
 @pytest.mark.parametrize('text, says', [
-    ('SB1 EHCO\n', '-ERR col=5 unknown service "EHCO" (did you mean ECHO?)'),
+    ('SB1 EHCO\n', '-ERR col=5 unknown verb "EHCO" (did you mean ECHO?)'),
+    ('SB1 RECIEPT id=c1.0\n', '-ERR col=5 unknown verb "RECIEPT" (did you mean RECEIPT?)'),
+    ('SB1 LISTN ECHO cut=7\n', '-ERR col=5 unknown verb "LISTN" (did you mean LISTEN?)'),
+    ('SB1 FROBNICATE\n', '-ERR col=5 unknown verb "FROBNICATE": a line begins with one, as ECHO'),
+    ('SB1 LIST cut\n', '-ERR col=10 "cut" is not key=value'),
     ('SB1 ECHO frag=0\n', '-ERR col=15 frag is 1 to 64k, not 0'),
     ('SB1 ECHO rcvbuff=1\n', '-ERR col=10 unknown key "rcvbuff" (did you mean rcvbuf?)'),
     ('SB1 ECHO rcvbuf=4k\n', '-ERR col=10 rcvbuf= must be chosen before accept'),
@@ -400,3 +404,5 @@ def test_explain_says_what_a_line_comes_to():
     assert 'cuts      of the stream, at 3 6 7 9 12 15 18 21 24 27 30 33 ...' in lines
     assert harness.run('explain', lines[0]).stdout == result.stdout
     assert 'did you mean frag?' in harness.refuses('explain', 'ECHO frg=3', code=65)
+    assert 'did you mean ECHO?' in harness.refuses('explain', 'EHCO frag', code=65)
+    assert 'LIST is a control verb' in harness.refuses('explain', 'LIST', code=65)

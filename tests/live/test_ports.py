@@ -145,8 +145,10 @@ def test_accept_rst_and_nth(serve):
 @pytest.mark.parametrize('line, says', [
     ('LISTEN', '-ERR col=5 LISTEN needs a line'),
     ('LISTEN ECHO frg=1', '-ERR col=17 unknown key "frg"'),
-    ('LISTEN EHCO', '-ERR col=12 unknown service "EHCO"'),
-    ('LISTEN LISTEN ECHO', '-ERR col=19 "ECHO" is not key=value'),
+    ('LISTEN EHCO', '-ERR col=12 unknown verb "EHCO"'),
+    ('LISTEN LISTEN ECHO', '-ERR col=12 LISTEN is a control verb'),
+    ('LISTEN LIMTIS', '-ERR col=12 unknown verb "LIMTIS" (did you mean LIMITS?)'),
+    ('LISTEN ECHO cut', '-ERR col=17 "cut" is not key=value'),
     ('LISTEN ECHO preamble=on', '-ERR col=17 a port that LISTEN makes has its line already'),
     ('ECHO keep=5s', '-ERR col=10 keep= is about a port that LISTEN makes'),
     ('LISTEN ECHO opt.SO_DEBUG=1', '-ERR col=17'),

@@ -163,6 +163,11 @@ static void the_sentence_helps(void **state)
 {
 	static const char *const rows[][2] = {
 		{"ECCO", "ECHO"},
+		{"RECIEPT", "unknown verb \"RECIEPT\" (did you mean RECEIPT?)"},
+		{"LISTN", "LISTEN"},
+		{"quti", "QUIT"},
+		{"LIST", "LIST is a control verb"},
+		{"XYZZY", "unknown verb \"XYZZY\": a line begins with one"},
 		{"ECHO frame=u16eb", "u16be"},
 		{"ECHO stopread=61s", "--max-delay"},
 		{"SOURCE len=64k count=20000", "--max-bytes"},
@@ -178,13 +183,41 @@ static void the_sentence_helps(void **state)
 	}
 }
 
+/* A verb that is none is said before what stands behind it. */
+static void the_verb_is_said_first(void **state)
+{
+	static const struct {
+		const char *line;
+		int alone, with_control;
+	} rows[] = {
+		{"LISTN ECHO cut=7", SB_E_UNKNOWN, SB_E_UNKNOWN},
+		{"LISTEN ECHO cut=7", SB_E_UNKNOWN, SB_E_SYNTAX},
+		{"ECHO frag", SB_E_SYNTAX, SB_E_SYNTAX},
+		{"EHCO frag", SB_E_UNKNOWN, SB_E_UNKNOWN},
+		{"=1", SB_E_SYNTAX, SB_E_SYNTAX},
+		{"", SB_E_SYNTAX, SB_E_SYNTAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sb_fault fault = {0};
+		struct sb_line line;
+		int r = sb_line_parse(&line, sb_slice_cstr(rows[i].line), &fault);
+
+		assert_int_equal(sb_verb_first(&line, true, r, NULL), rows[i].with_control);
+		assert_int_equal(sb_verb_first(&line, false, r, &fault), rows[i].alone);
+		assert_int_equal(fault.code, rows[i].alone);
+		assert_int_equal(fault.col, rows[i].alone == SB_E_UNKNOWN ? 1 : fault.col);
+		assert_int_equal(sb_verb_first(&line, false, 0, &fault), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_a_bare_verb),
-		cmocka_unit_test(of_every_key),
-		cmocka_unit_test(refused_with_its_column),
-		cmocka_unit_test(the_sentence_helps),
+		cmocka_unit_test(of_a_bare_verb),          cmocka_unit_test(of_every_key),
+		cmocka_unit_test(refused_with_its_column), cmocka_unit_test(the_sentence_helps),
+		cmocka_unit_test(the_verb_is_said_first),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
