@@ -41,6 +41,7 @@ static const struct sb_key_row keys[] = {
 	{"rcvbuf", SB_T_SIZE, SB_G_LISTEN, SB_ON_ANY, 1, K(1048576) - 1, NULL, NULL},
 	{"sndbuf", SB_T_SIZE, SB_G_LISTEN, SB_ON_ANY, 1, K(1048576) - 1, NULL, NULL},
 	{"backlog", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 0, 65535, NULL, NULL},
+	{"syn", SB_T_TEXT, SB_G_LISTEN, SB_ON_TCP, 1, 32, NULL, NULL},
 	{"conns", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 1, K(1048576), NULL, NULL},
 	{"nth", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 1, K(1048576), NULL, NULL},
 	{"accept", SB_T_WORD, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 0, 1, "serve|rst", NULL},

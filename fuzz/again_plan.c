@@ -255,6 +255,41 @@ static bool want_datagrams(struct want *w, const struct again *a, bool strict)
 	return w->period <= DATAGRAM_MAX || refuse(w, SB_E_RANGE, value(a, SB_KEY_LEN)->col);
 }
 
+/* syn=drop, syn=drop:TIME: how long, UINT64_MAX for ever; 0 when there is none. */
+static uint64_t syn_of(const struct again *a)
+{
+	const struct again_value *v = value(a, SB_KEY_SYN);
+	uint64_t time = UINT64_MAX;
+
+	if (!v->set)
+		return 0;
+	if (v->text.n > 5)
+		naive_time(v->text.p + 5, v->text.n - 5, &time);
+	return time;
+}
+
+static int want_syn(const struct again *a, uint64_t most, uint32_t *col)
+{
+	const struct again_value *v = value(a, SB_KEY_SYN), *backlog = value(a, SB_KEY_BACKLOG);
+	bool is_drop = v->set && v->text.n >= 4 && memcmp(v->text.p, "drop", 4) == 0;
+	uint64_t time;
+	int r;
+
+	if (!v->set)
+		return 0;
+	*col = v->col;
+	if (!is_drop || (v->text.n > 4 && v->text.p[4] != ':'))
+		return SB_E_TYPE;
+	*col = backlog->key_col;
+	if (backlog->set)
+		return SB_E_PLACE;
+	*col = v->col + 5;
+	r = v->text.n == 4 ? 0 : naive_time(v->text.p + 5, v->text.n - 5, &time);
+	if (r == 0 && v->text.n > 4 && (time < 1000 || time > most))
+		r = SB_E_RANGE;
+	return r;
+}
+
 static bool want_plan(struct want *w, const struct again *a, unsigned on, bool strict, const struct sb_limits *limits)
 {
 	const struct again_value *stop = value(a, SB_KEY_STOPREAD);
@@ -276,6 +311,8 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 	w->code = again_cuts_code(a, limits, &w->col);
 	if (w->code == 0)
 		w->code = again_fates_code(a, limits, strict, &w->col);
+	if (w->code == 0)
+		w->code = want_syn(a, limits->v[SB_LIMIT_DELAY], &w->col);
 	if (w->code < 0)
 		return false;
 	if (w->is_endless) {
@@ -303,6 +340,8 @@ static void compare_plan(const struct want *w, const struct again *a, const stru
 		sb_found("plan: it stops for %" PRIu64 " ns at %" PRIu64, plan->stop_ns, plan->stop_at);
 	if (plan->close != (close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN))
 		sb_found("plan: it closes in way %d", (int)plan->close);
+	if (plan->syn.is_drop != value(a, SB_KEY_SYN)->set || (plan->syn.is_drop && plan->syn.until != syn_of(a)))
+		sb_found("plan: syn drops for %" PRIu64 " ns", plan->syn.until);
 	again_compare_cuts(a, plan, SEED);
 	again_compare_fates(a, plan, SEED);
 	if (!w->is_source)

@@ -58,6 +58,15 @@ static bool is_shaped(const char *line)
 	return false;
 }
 
+uint64_t model_syn(const char *line)
+{
+	char room[64];
+
+	if (!value_of(line, " syn=drop", room))
+		return 0;
+	return room[0] == ':' ? model_number(room + 1, NULL) : SB_NEVER;
+}
+
 void model_read(struct model *m, const char *listen)
 {
 	const char *line = strchr(listen, ',');
@@ -78,6 +87,7 @@ void model_read(struct model *m, const char *listen)
 	m->is_loopback = !strstr(listen, "0.0.0.0");
 	m->conns = UINT64_MAX;
 	m->backlog = 511;
+	m->syn = model_syn(line);
 	m->nodelay = m->is_tcp;
 	m->quickack = m->rcvbuf = -1;
 	if (value_of(line, "stopread=", room)) {
@@ -90,6 +100,8 @@ void model_read(struct model *m, const char *listen)
 		m->conns = strtoul(room, NULL, 10);
 	if (value_of(line, "backlog=", room))
 		m->backlog = (int)strtol(room, NULL, 10);
+	if (m->syn)
+		m->backlog = 0;
 	if (value_of(line, "TCP_NODELAY=", room))
 		m->nodelay = (int)strtol(room, NULL, 10);
 	if (value_of(line, "TCP_QUICKACK=", room))

@@ -48,6 +48,7 @@ struct model {
 	bool is_fated, is_silent, is_refusing; /* its line says what becomes of replies; there are none */
 	uint64_t stop_ns, stop_at;             /* stopread= */
 	uint64_t conns;                        /* conns=, UINT64_MAX for no end */
+	uint64_t syn;                          /* syn=drop: for how long, SB_NEVER for ever; 0 when it does not */
 	int backlog, nodelay, quickack, rcvbuf;
 	char line[160];
 	/* Of a line that shapes what is sent: the same again, by who knows about cuts. */
@@ -186,6 +187,8 @@ struct run {
 /* Reads the model of a listener's text, "tcp://127.0.0.1:0,ECHO frame=line". */
 uint64_t model_number(const char *text, char **end);
 void model_read(struct model *m, const char *listen);
+/* For how long a line drops who wants to connect. */
+uint64_t model_syn(const char *line);
 /* An address as the log says it; not always in room. */
 enum { MODEL_ADDR_MAX = 64 };
 const char *model_addr(char room[MODEL_ADDR_MAX], const struct sb_addr *a);
@@ -287,6 +290,8 @@ const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t
 /* A line of the log about a throw-away port, which nobody foresees. */
 bool line_is_of_port(const struct run *r, const char *line, size_t n);
 
+/* Listener i has begun to listen: not to accept before its line lets it. */
+void door_open(struct run *r, uint32_t i);
 void door_settle(struct run *r);
 void door_check_rest(struct run *r);
 void dgram_settle(struct run *r);

@@ -288,6 +288,15 @@ void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_s
 
 /* ---- throw-away ports ---- */
 
+static uint64_t line_syn(const struct sb_listener *l)
+{
+	const struct sb_slice text = l->line.v[SB_KEY_SYN].text;
+	char room[64];
+
+	snprintf(room, sizeof(room), "ECHO syn=%.*s", (int)text.n, (const char *)text.p);
+	return l->line.v[SB_KEY_SYN].set ? model_syn(room) : 0;
+}
+
 void line_port(struct run *r, uint32_t i)
 {
 	const struct sb_listener *l = &r->srv->listeners[i];
@@ -303,7 +312,9 @@ void line_port(struct run *r, uint32_t i)
 				     .is_loopback = l->is_loopback,
 				     .quickack = -1,
 				     .rcvbuf = -1,
-				     .conns = conns->set ? conns->num : UINT64_MAX};
+				     .conns = conns->set ? conns->num : UINT64_MAX,
+				     .syn = line_syn(l)};
+	door_open(r, i);
 }
 
 const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t i)

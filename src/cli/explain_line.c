@@ -117,6 +117,16 @@ static void print_end(const struct sb_plan *plan)
 	printf("end       %s\n", ends[plan->close]);
 }
 
+static void print_syn(const struct sb_syn *syn)
+{
+	if (!syn->is_drop)
+		return;
+	printf("syn       nobody who connects is answered");
+	if (syn->until != UINT64_MAX)
+		time_of(", for", syn->until);
+	printf("\n");
+}
+
 static void print_plan(const struct sb_plan *plan, const struct sb_line *line)
 {
 	char room[SB_LINE_MAX * 4];
@@ -124,6 +134,7 @@ static void print_plan(const struct sb_plan *plan, const struct sb_line *line)
 	if (sb_line_print(line, room, sizeof(room)) > 0)
 		printf("%s\n", room);
 	printf("service   %s: %s\n", plan->service->name, plan->service->help);
+	print_syn(&plan->syn);
 	print_framing(plan);
 	if (plan->service->ops->is_source && plan->source.count != UINT64_MAX)
 		printf("sends     %llu messages of %llu bytes\n", (unsigned long long)plan->source.count,

@@ -105,6 +105,8 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		r = read_shape(plan, in, fault);
 	if (r == 0)
 		r = sb_fates_read(&plan->fates, line, in->seed, limits->v[SB_LIMIT_DELAY], strict, fault);
+	if (r == 0)
+		r = sb_syn_read(&plan->syn, line, limits->v[SB_LIMIT_DELAY], fault);
 	if (r < 0)
 		return r;
 	more.framing = &plan->framing;

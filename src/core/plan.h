@@ -7,6 +7,7 @@
 #include "core/cuts.h"
 #include "core/fate.h"
 #include "core/limits.h"
+#include "core/syn.h"
 #include "service/service.h"
 
 /* The words of close=, in their order. */
@@ -44,6 +45,7 @@ struct sb_plan {
 	uint64_t limit;        /* bytes sent after which it ends, SB_NEVER for no end */
 	uint64_t flip;         /* offset of the byte whose lowest bit is flipped, SB_NEVER for none */
 	struct sb_fates fates; /* of replies that are datagrams */
+	struct sb_syn syn;     /* of who wants to connect */
 };
 
 /* Reads a checked line into a plan. in->line and limits must outlive it; in->framing is not looked at.

@@ -345,23 +345,42 @@ static int bind_it(struct sb_server *srv, struct sb_listener *l, struct sb_fault
 	return l->endpoint.on == SB_ON_UNIX ? bind_unix(srv, l, fault) : bind_addr(srv, l, fault);
 }
 
-static int start(struct sb_server *srv, uint32_t i, struct sb_fault *fault)
+static int backlog_of(const struct sb_listener *l)
+{
+	const struct sb_value *backlog = &l->line.v[SB_KEY_BACKLOG];
+
+	if (l->plan.syn.is_drop)
+		return 0;
+	return backlog->set ? (int)backlog->num : SB_BACKLOG;
+}
+
+static int say_fill(const struct sb_listener *l, int err, struct sb_fault *fault)
+{
+	return say_why(l, err, ": syn=drop needs a connection of our own in its queue", fault);
+}
+
+static int start(struct sb_server *srv, uint32_t i, struct sb_text *said, struct sb_fault *fault)
 {
 	struct sb_listener *l = &srv->listeners[i];
-	const struct sb_value *backlog = &l->line.v[SB_KEY_BACKLOG];
-	int r = 0;
+	int r = l->endpoint.on == SB_ON_UDP ? 0 : sb_sys_listen(srv->sys, l->fd, backlog_of(l));
 
-	if (l->endpoint.on != SB_ON_UDP)
-		r = sb_sys_listen(srv->sys, l->fd, backlog->set ? (int)backlog->num : SB_BACKLOG);
-	if (r == 0)
-		r = srv->io.backend->ops->attach(&srv->io, sb_handle_of_listener(srv, i), l->fd,
-						 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
+	if (r < 0)
+		return say_bind(l, r, fault);
+	r = l->plan.syn.is_drop ? sb_syn_fill(srv, i) : 0;
+	if (r < 0)
+		return say_fill(l, r, fault);
+	if (l->plan.syn.is_drop && said)
+		sb_text_syn(said, l);
+	r = srv->io.backend->ops->attach(&srv->io, sb_handle_of_listener(srv, i), l->fd,
+					 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
 	if (r < 0)
 		return say_bind(l, r, fault);
 	srv->listening++;
 	if (l->endpoint.on == SB_ON_UDP) {
 		srv->own_ports[srv->own_ports_n++] = l->endpoint.addr.port;
 		sb_udp_arm(srv, i);
+	} else if (l->is_paused) {
+		sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->fill_until);
 	} else {
 		sb_accept_arm(srv, i);
 	}
@@ -447,6 +466,7 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 	struct asked_list list = {.n = 0};
 	int r = make_plan(srv, l, fault);
 
+	l->filler_fd = -1;
 	if (r == 0)
 		r = collect(&list, srv, l, fault);
 	if (r < 0)
@@ -461,8 +481,9 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 	if (r == 0)
 		r = bind_it(srv, l, fault);
 	if (r == 0)
-		r = start(srv, i, fault);
+		r = start(srv, i, said, fault);
 	if (r < 0) {
+		sb_syn_close(srv, i);
 		sb_sys_close(srv->sys, l->fd);
 		if (l->is_bound_file)
 			sb_sys_unlink_socket(srv->sys, l->endpoint.path);
@@ -471,6 +492,7 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 		return r;
 	}
 	say_listening(srv, i);
+	sb_syn_say(srv, i);
 	return 0;
 }
 
@@ -481,6 +503,7 @@ void sb_listener_close(struct sb_server *srv, uint32_t i)
 	if (l->fd < 0)
 		return;
 	sb_late_stop(srv, i);
+	sb_syn_close(srv, i);
 	srv->io.backend->ops->detach(&srv->io, sb_slot_of_listener(srv, i));
 	/* The connections of a port that is kept are, too, until then. */
 	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->is_owned && l->gone_at ? l->gone_at : SB_NEVER);

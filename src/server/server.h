@@ -5,6 +5,7 @@
  *   layout.c    one walk that sizes all memory, and hands it out
  *   listener.c  endpoints into sockets: line, options, bind, listen
  *   accept.c    taking connections: limits, refusing, pausing when descriptors run out
+ *   syn.c       not answering who wants to connect: syn=drop
  *   conn.c      one connection: its session's ops carried out, its bytes kept, its end
  *   show.c      what a connection whose line shapes what it sends has besides: pace, gate, receipt
  *   heard.c     a line that came on a connection, and its answer
@@ -76,7 +77,12 @@ struct sb_listener {
 	uint64_t taken;     /* connections so far */
 	uint32_t open;      /* of them, not ended yet */
 	bool is_rst;        /* accept=rst */
-	uint64_t nth;       /* the one connection that its line is for; 0: all. The others get … */
+	/* syn=drop: the connection of our own that fills its queue, and until when. */
+	bool is_filled; /* it has not been taken out of the queue */
+	int filler_fd;  /* -1 when it is closed */
+	uint64_t fill_until;
+	struct sb_addr filler; /* its own address */
+	uint64_t nth;          /* the one connection that its line is for; 0: all. The others get … */
 	struct sb_plan other;
 	/* A throw-away port. */
 	bool is_port, is_owned;  /* is_owned: it is in use, or kept */
@@ -181,6 +187,22 @@ void sb_accept_done(struct sb_server *srv, uint32_t i, const struct sb_done *don
 void sb_accept_resume(struct sb_server *srv, uint32_t i);
 /* Whether this peer may come to this listener. */
 bool sb_is_allowed(const struct sb_server *srv, const struct sb_listener *l, const struct sb_addr *peer);
+
+/* ---- syn.c ---- */
+
+/* Fills the queue of a listener that listens with a backlog of 0: from here on it is paused, until the plan's time is
+ * over. 0, or -errno, and it is to be closed; -ETIMEDOUT: somebody else came first. */
+int sb_syn_fill(struct sb_server *srv, uint32_t i);
+/* Its time is over. */
+void sb_syn_empty(struct sb_server *srv, uint32_t i);
+/* The listener closes, or could not be opened. */
+void sb_syn_close(struct sb_server *srv, uint32_t i);
+/* In the log, of a listener that has dropped until now, or begins to. */
+void sb_syn_say(struct sb_server *srv, uint32_t i);
+/* The first connection that is taken after that: whether it is our own. */
+bool sb_syn_take(struct sb_listener *l, const struct sb_addr *peer);
+/* " syn=drop:1500ms->backlog=0,filler=127.0.0.1:40321": asked, and what was done. */
+void sb_text_syn(struct sb_text *t, const struct sb_listener *l);
 
 /* ---- conn.c ---- */
 

@@ -2,6 +2,7 @@
 """LISTEN: throw-away ports, and the control connections that make them."""
 import json
 import socket
+import time
 
 import pytest
 
@@ -193,6 +194,81 @@ def test_a_thousand_ports_leave_nothing(serve):
                 assert client.recv(1) == b'x'
         harness.until(lambda: control.text('LIST').count('\n') == 1, 'the ports are gone')
     harness.until(lambda: server.descriptors() == before, 'its descriptors')
+
+
+def time_to_connect(server, port, patience):
+    """Seconds that a connect takes, None when it has not come through by then."""
+    family, address = server.address()
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(patience)
+        began = time.monotonic()
+        try:
+            sock.connect((address[0], port))
+        except TimeoutError:
+            return None
+        took = time.monotonic() - began
+        sock.settimeout(harness.GENEROUS)
+        sock.sendall(b'x')
+        assert sock.recv(1) == b'x'
+        return took
+
+
+@pytest.mark.parametrize('via', ['ipv4', 'ipv6'])
+def test_syn_drop_is_a_black_hole(serve, via):
+    server = serve('ECHO', via=via)
+    before = descriptors_of(server)
+    with Control(server) as control:
+        answer = control('LISTEN ECHO syn=drop')
+        assert ' syn=drop->backlog=0,filler=' in answer
+        port = int(answer.split('port=')[1].split()[0])
+        assert time_to_connect(server, port, 1.3) is None
+        assert server.event('syn', does='drop')
+        # Its own connection is nobody's client.
+        assert 'accepted=1 ' not in control.text('LIST')
+    harness.until(lambda: server.descriptors() == before, 'its descriptors')
+    with pytest.raises(ConnectionRefusedError):
+        client_of(server, port)
+
+
+@pytest.mark.parametrize('via', ['ipv4', 'ipv6'])
+def test_syn_drop_for_a_time_is_a_slow_connect(serve, via):
+    server = serve('ECHO', via=via)
+    with Control(server) as control:
+        answer = control('LISTEN ECHO syn=drop:1500ms conns=1')
+        words = dict(w.split('=', 1) for w in answer.split()[1:])
+        assert words['syn'].startswith('drop:1500ms->backlog=0,filler=')
+        took = time_to_connect(server, int(words['port']), harness.GENEROUS)
+        # Not a moment earlier; how much later is for the SYN's next time.
+        assert took > 1.4
+        # The filler was not the connection that conns=1 counts, and has no receipt.
+        receipt = json.loads(control.text(f'RECEIPT id={words["id"]} wait=20s'))
+        assert receipt['in'] == 1 and receipt['id'].startswith('c2.')
+    assert server.event('syn', does='pass')
+
+
+def test_syn_drop_of_a_static_listener(serve):
+    server = serve('ECHO syn=drop:1500ms')
+    took = time_to_connect(server, server.address()[1][1], harness.GENEROUS)
+    assert took > 1
+    assert len(server.events('open')) == 1
+
+
+def test_fifty_ports_that_drop_leave_nothing(serve):
+    server = serve('ECHO')
+    before = descriptors_of(server)
+    with Control(server) as control:
+        ports = [control.listen('ECHO syn=drop' + suffix) for suffix in ['', ':10s', ':1ms'] * 16 + [''] * 2]
+        assert len(set(ports)) == 50
+        assert time_to_connect(server, ports[0], 0.3) is None
+    harness.until(lambda: server.descriptors() == before, 'its descriptors')
+
+
+@pytest.mark.parametrize('via, says', [('udp', 'syn= applies to tcp, not to udp'),
+                                       ('unix', 'syn= applies to tcp, not to unix')])
+def test_syn_is_for_tcp(via, says, tmp_path):
+    where = f'unix:{tmp_path}/s' if via == 'unix' else 'udp://127.0.0.1:0'
+    said = harness.refuses('serve', '--listen', f'{where},ECHO syn=drop', code=2)
+    assert says in said and f'col={len(where) + 7}' in said
 
 
 def test_many_control_connections_do_not_meet(serve):

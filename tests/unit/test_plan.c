@@ -212,12 +212,40 @@ static void the_verb_is_said_first(void **state)
 	}
 }
 
+static void syn_drops_for_ever_or_for_a_time(void **state)
+{
+	static const struct refused rows[] = {
+		{"ECHO syn=drop", SB_ON_UDP, SB_E_PLACE, 6},
+		{"ECHO syn=drop:1s", SB_ON_UNIX, SB_E_PLACE, 6},
+		{"ECHO syn=drops", SB_ON_TCP, SB_E_TYPE, 10},
+		{"ECHO syn=dro", SB_ON_TCP, SB_E_TYPE, 10},
+		{"ECHO syn=rst", SB_ON_TCP, SB_E_TYPE, 10},
+		{"ECHO syn=drop:", SB_ON_TCP, SB_E_TYPE, 15},
+		{"ECHO syn=drop:1h", SB_ON_TCP, SB_E_TYPE, 15},
+		{"ECHO syn=drop:0us", SB_ON_TCP, SB_E_RANGE, 15},
+		{"ECHO syn=drop:60001ms", SB_ON_TCP, SB_E_RANGE, 15},
+		{"ECHO syn=drop backlog=1", SB_ON_TCP, SB_E_PLACE, 15},
+	};
+	struct made m;
+
+	(void)state;
+	expect_refused(rows, sizeof(rows) / sizeof(rows[0]), false);
+	made_of(&m, "ECHO", SB_ON_TCP);
+	assert_false(m.plan.syn.is_drop);
+	made_of(&m, "ECHO syn=drop", SB_ON_TCP);
+	assert_true(m.plan.syn.is_drop);
+	assert_int_equal(m.plan.syn.until, UINT64_MAX);
+	made_of(&m, "CHARGEN syn=drop:60s", SB_ON_TCP);
+	assert_true(m.plan.syn.is_drop);
+	assert_int_equal(m.plan.syn.until, 60 * SB_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_a_bare_verb),          cmocka_unit_test(of_every_key),
 		cmocka_unit_test(refused_with_its_column), cmocka_unit_test(the_sentence_helps),
-		cmocka_unit_test(the_verb_is_said_first),
+		cmocka_unit_test(the_verb_is_said_first),  cmocka_unit_test(syn_drops_for_ever_or_for_a_time),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
