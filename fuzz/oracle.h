@@ -20,6 +20,7 @@
  *   oracle_door.c   listeners: their options, who is let in
  *   oracle_line.c   connections that begin with a line, and throw-away ports
  *   oracle_dgram.c  datagrams
+ *   oracle_share.c  nobody is sent more datagrams' bytes than came in his name
  *   oracle_late.c   and those whose line says what becomes of their replies
  *   oracle_log.c    log lines and counters
  *   oracle_cut.c    lines that shape what is sent: pieces, gates
@@ -34,6 +35,8 @@
 #include "ref/ref.h"
 #include "server/server.h"
 #include "sys_sim.h"
+
+enum { MODEL_LINE_MAX = 1200 };
 
 enum model_service { MODEL_ECHO, MODEL_DISCARD, MODEL_SOURCE };
 
@@ -50,7 +53,9 @@ struct model {
 	uint64_t conns;                        /* conns=, UINT64_MAX for no end */
 	uint64_t syn;                          /* syn=drop: for how long, SB_NEVER for ever; 0 when it does not */
 	int backlog, nodelay, quickack, rcvbuf;
-	char line[160];
+	uint32_t replies, reply_n; /* SOURCE over udp: to one datagram, and bytes of each */
+	bool is_odd;               /* what they say is no part of the ring */
+	char line[MODEL_LINE_MAX];
 	/* Of a line that shapes what is sent: the same again, by who knows about cuts. */
 	bool is_shaped;
 	struct plan_model plan;
@@ -171,6 +176,13 @@ struct run {
 		uint32_t now_n, nth;            /* nth: of the datagram in hand: replies made, and still to be made */
 		uint64_t left;
 	} late;
+	/* By address: what has come from it and what it was sent, and whether it has proved that it is who it says. */
+	struct {
+		struct sb_addr host;
+		uint64_t in, out;
+		bool is_proven;
+	} shares[RUN_SOURCES];
+	uint32_t shares_n;
 	uint64_t memory_waits;
 	uint32_t stops;      /* how often it was told to stop */
 	uint64_t stopped_at; /* when it heard of the first, 0 before */
@@ -296,7 +308,15 @@ void door_settle(struct run *r);
 void door_check_rest(struct run *r);
 void dgram_settle(struct run *r);
 
+/* Datagrams of this size have come from there, and been sent there. */
+void share_in(struct run *r, const struct sb_addr *from, uint32_t n);
+void share_out(struct run *r, const struct sb_addr *to, size_t n);
+/* He has made a port of datagrams: he came over TCP. */
+void share_prove(struct run *r, const struct sb_addr *host);
+
 void late_open(struct run *r);
+/* A listener whose line says what becomes of replies. */
+void late_door(struct run *r, uint32_t i);
 /* The datagram in r->asked is answered so often. */
 void late_on_dgram(struct run *r, uint64_t replies);
 void late_on_reply(struct run *r, const struct sb_addr *to, struct sb_slice bytes, int res);

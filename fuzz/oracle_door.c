@@ -319,8 +319,10 @@ void oracle_on_unlisten(struct sb_sys *k, int fd)
 	if (!r->doors)
 		return;
 	door_of(r, fd, &i)->fd = -1;
-	if (i >= r->doors)
+	if (i >= r->doors) {
+		late_on_unlisten(r, i);
 		return;
+	}
 	if (!r->stops && r->door[i].served < r->model[i].conns)
 		sb_found("%s: listener %u: closes too early, after %llu connections", r->backend, i + 1,
 			 (unsigned long long)r->door[i].served);

@@ -133,6 +133,9 @@ void oracle_leaks(const struct run *r)
 				 sim_count(r->k, SIM_DIAG) + sim_count(r->k, SIM_FILLER) ||
 	    sim_count(r->k, SIM_SPARE) > 1)
 		sb_found("%s: %u descriptors are open, %u of them listen", r->backend, r->k->fds, fds);
+	if (srv->own_ports_n != sim_count(r->k, SIM_DGRAM))
+		sb_found("%s: %u ports of datagrams are held for its own, and it has %u", r->backend, srv->own_ports_n,
+			 sim_count(r->k, SIM_DGRAM));
 	if (srv->shows.used || srv->gate.n || srv->talks.used || srv->texts.used || srv->receipts.waiting)
 		sb_found("%s: of shaped connections are left: %u shows, %u gates, %u lines, %u answers, %u who wait",
 			 r->backend, srv->shows.used, srv->gate.n, srv->talks.used, srv->texts.used,

@@ -172,8 +172,7 @@ static bool is_misplaced(const struct sb_line *line, bool is_udp)
 					      SB_KEY_BACKLOG,  SB_KEY_CONNS,    SB_KEY_FRAG,  SB_KEY_CUT,
 					      SB_KEY_JOIN,     SB_KEY_GAP,      SB_KEY_DELAY, SB_KEY_GATE,
 					      SB_KEY_GATE_MAX, SB_KEY_LIMIT,    SB_KEY_FLIP,  SB_KEY_MAXLIFE,
-					      SB_KEY_PREAMBLE, SB_KEY_SYN,      SB_KEY_NTH,   SB_KEY_ACCEPT,
-					      SB_KEY_KEEP};
+					      SB_KEY_PREAMBLE, SB_KEY_SYN,      SB_KEY_NTH,   SB_KEY_ACCEPT};
 	static const enum sb_key sources[] = {SB_KEY_LEN, SB_KEY_COUNT, SB_KEY_PATTERN, SB_KEY_FILE};
 	static const enum sb_key senders[] = {SB_KEY_FRAG, SB_KEY_CUT,      SB_KEY_JOIN,  SB_KEY_GAP,  SB_KEY_DELAY,
 					      SB_KEY_GATE, SB_KEY_GATE_MAX, SB_KEY_LIMIT, SB_KEY_FLIP, SB_KEY_SEED};

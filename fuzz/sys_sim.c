@@ -226,6 +226,8 @@ static int accept_now(struct sb_sys *k, int fd, struct sim_conn *c, struct sb_ad
 		return -EMFILE;
 	f->family = l->family;
 	f->addr = l->addr;
+	if (sb_addr_is_any(&l->addr))
+		memcpy(f->addr.ip, sb_addr_is_loopback(&c->addr) ? c->addr.ip : (const uint8_t[16]){10, 9, 9, 9}, 16);
 	f->conn = (uint32_t)(c - k->conn) + 1;
 	c->fd = f->fd;
 	c->is_accepted = true;

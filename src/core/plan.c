@@ -70,9 +70,11 @@ static int check_datagrams(const struct sb_plan *plan, const struct sb_line *lin
 	if (s->count == UINT64_MAX)
 		return 0;
 	if (strict)
-		return sb_fault_set(fault, SB_E_PLACE, line->verb_col,
-				    "%s over udp sends more than it is sent: only on loopback addresses",
-				    plan->service->name);
+		return sb_fault_set(
+			fault, SB_E_PLACE, line->verb_col,
+			"%s over udp sends more than it is sent: only on loopback addresses, and on ports of "
+			"LISTEN",
+			plan->service->name);
 	if (s->count > SB_UDP_SOURCE_MAX)
 		return sb_fault_set(fault, SB_E_RANGE, line->v[SB_KEY_COUNT].col,
 				    "count is at most %d datagrams for one over udp", SB_UDP_SOURCE_MAX);
@@ -120,6 +122,6 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 
 bool sb_plan_has_seed(const struct sb_plan *plan)
 {
-	return plan->cuts.frag == SB_FRAG_RANDOM ||
+	return plan->cuts.frag == SB_FRAG_RANDOM || sb_fates_are_random(plan->line) ||
 	       (plan->service->ops->is_source && plan->source.pattern == SB_PATTERN_RANDOM);
 }

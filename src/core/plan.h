@@ -49,7 +49,8 @@ struct sb_plan {
 };
 
 /* Reads a checked line into a plan. in->line and limits must outlive it; in->framing is not looked at.
- * on is the transport (one SB_ON_*). 0, or < 0 with *fault at the line's column. */
+ * on is the transport (one SB_ON_*); strict: who sends datagrams has not proved that his address is his. 0, or < 0 with
+ * *fault at the line's column. */
 int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, const struct sb_limits *limits,
 		 bool strict, struct sb_fault *fault);
 

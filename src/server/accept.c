@@ -47,11 +47,6 @@ static void refuse(struct sb_server *srv, uint32_t i, int fd, const struct sb_ad
 	sb_log_end(log);
 }
 
-static bool is_same_host(const struct sb_addr *a, const struct sb_addr *b)
-{
-	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
 /* A connection has come: serve it, or say why not. */
 static void welcome(struct sb_server *srv, uint32_t i, int fd, const struct sb_addr *peer)
 {
@@ -64,7 +59,7 @@ static void welcome(struct sb_server *srv, uint32_t i, int fd, const struct sb_a
 		sb_sys_close(srv->sys, fd);
 		return;
 	}
-	if (l->is_port && !is_same_host(peer, &l->from)) {
+	if (l->is_port && !sb_addr_is_host(peer, &l->from)) {
 		refuse(srv, i, fd, peer, "not-owner", "");
 		return;
 	}

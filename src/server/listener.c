@@ -377,7 +377,7 @@ static int start(struct sb_server *srv, uint32_t i, struct sb_text *said, struct
 		return say_bind(l, r, fault);
 	srv->listening++;
 	if (l->endpoint.on == SB_ON_UDP) {
-		srv->own_ports[srv->own_ports_n++] = l->endpoint.addr.port;
+		sb_udp_own(srv, l->endpoint.addr.port);
 		sb_udp_arm(srv, i);
 	} else if (l->is_paused) {
 		sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->fill_until);
@@ -426,7 +426,8 @@ static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fau
 		.scratch = srv->scratch,
 	};
 
-	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+	/* Whom a port of LISTEN answers has proved that his address is his. */
+	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict && !l->is_port, fault);
 
 	/* Connected, the socket would have one address, and on the others its port would be free. */
 	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED && sb_addr_is_any(&l->endpoint.addr))
@@ -454,8 +455,7 @@ static void say_listening(struct sb_server *srv, uint32_t i)
 	sb_text_listener(&t, l);
 	sb_log_u64(&srv->log, "listener", i + 1);
 	sb_log_text(&srv->log, "on", sb_slice(t.p, t.n));
-	if (l->plan.source.pattern == SB_PATTERN_RANDOM || l->plan.cuts.frag == SB_FRAG_RANDOM ||
-	    sb_fates_are_random(&l->line))
+	if (sb_plan_has_seed(&l->plan))
 		sb_log_u64(&srv->log, "seed", l->plan.cuts.seed);
 	sb_log_end(&srv->log);
 }
@@ -504,6 +504,8 @@ void sb_listener_close(struct sb_server *srv, uint32_t i)
 		return;
 	sb_late_stop(srv, i);
 	sb_syn_close(srv, i);
+	if (l->endpoint.on == SB_ON_UDP)
+		sb_udp_disown(srv, l->endpoint.addr.port);
 	srv->io.backend->ops->detach(&srv->io, sb_slot_of_listener(srv, i));
 	/* The connections of a port that is kept are, too, until then. */
 	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->is_owned && l->gone_at ? l->gone_at : SB_NEVER);

@@ -63,6 +63,11 @@ struct sb_conn {
 	uint32_t is_counted : 1; /* in the table of connections by address */
 };
 
+/* Of a datagram socket. */
+struct sb_dgram_count {
+	uint64_t in, bytes_in, out, bytes_out, dropped;
+};
+
 struct sb_listener {
 	struct sb_endpoint endpoint; /* with the port that was bound */
 	struct sb_line line;
@@ -90,6 +95,7 @@ struct sb_listener {
 	uint64_t token, gone_at; /* gone_at: its owner has gone, and it is to go then; 0: not yet */
 	struct sb_handle owner;  /* the control connection */
 	struct sb_addr from;     /* whose connections it takes */
+	struct sb_dgram_count dgram;
 	/* Options that connections do not inherit from the listener: set on each. */
 	struct sb_opt_ask conn_opts[SB_CONN_OPTS_MAX];
 	uint32_t conn_opts_n;
@@ -122,7 +128,7 @@ struct sb_server {
 	uint32_t static_n;                   /* of them, those of the config; ports come behind them */
 	uint32_t listening;                  /* that are open */
 	uint32_t port_ids, next_port;
-	uint16_t own_ports[SB_LISTENERS_MAX]; /* of the datagram sockets */
+	uint16_t *own_ports; /* of the datagram sockets that are open: room for listeners_cap */
 	uint32_t own_ports_n;
 	uint8_t *scratch; /* SB_IO_BUF_SIZE bytes for what is made and sent at once */
 	const struct sb_file *files;
@@ -275,6 +281,11 @@ void sb_udp_done(struct sb_server *srv, uint32_t i, const struct sb_done *done);
 /* One reply, sent at once from own to peer: 0 or -errno. */
 int sb_udp_send(struct sb_server *srv, uint32_t i, const struct sb_addr *peer, const struct sb_addr *own,
 		struct sb_slice bytes);
+/* The port of a datagram socket is ours from here on, or no longer. */
+void sb_udp_own(struct sb_server *srv, uint16_t port);
+void sb_udp_disown(struct sb_server *srv, uint16_t port);
+/* " in=3 bytes-in=30 out=2 bytes-out=20 dropped=1" */
+void sb_text_dgram_count(struct sb_text *t, const struct sb_dgram_count *n);
 /* What sending failed with, as a reason. */
 enum sb_drop sb_udp_drop_of(int err);
 /* A datagram of peer was not answered. number: of the reply, 0 when it has none; err: -errno, or 0. */

@@ -153,6 +153,11 @@ def test_accept_rst_and_nth(serve):
     ('LISTEN ECHO preamble=on', '-ERR col=17 a port that LISTEN makes has its line already'),
     ('ECHO keep=5s', '-ERR col=10 keep= is about a port that LISTEN makes'),
     ('LISTEN ECHO opt.SO_DEBUG=1', '-ERR col=17'),
+    ('LISTEN ECHO proto=udp conns=1', '-ERR col=27 conns= applies to tcp and unix, not to udp'),
+    ('LISTEN ECHO dup=1', '-ERR col=17 dup= applies to udp, not to tcp'),
+    ('LISTEN ECHO proto=sctp', '-ERR col=23 proto is tcp|udp'),
+    ('LISTEN ECHO proto=udp syn=drop', '-ERR col=27 syn= applies to tcp, not to udp'),
+    ('ECHO proto=udp', '-ERR col=10 proto= is about a port that LISTEN makes'),
     ('LISTEN ECHO id=c1', '-ERR col=17 id= belongs to a control verb'),
 ])
 def test_a_port_that_cannot_be(serve, line, says):
@@ -269,6 +274,140 @@ def test_syn_is_for_tcp(via, says, tmp_path):
     where = f'unix:{tmp_path}/s' if via == 'unix' else 'udp://127.0.0.1:0'
     said = harness.refuses('serve', '--listen', f'{where},ECHO syn=drop', code=2)
     assert says in said and f'col={len(where) + 7}' in said
+
+
+# ---- of datagrams
+
+
+def dgram_client(server, port, source=None):
+    family, address = server.address()
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.settimeout(harness.GENEROUS)
+    if source:
+        sock.bind((source, 0))
+    sock.connect((address[0], port))
+    return sock
+
+
+def strict_server(serve):
+    return serve(None, '--listen', 'tcp://0.0.0.0:0,ECHO', '--allow', '127.0.0.0/8')
+
+
+def words_of(answer):
+    return dict(w.split('=', 1) for w in answer.split() if '=' in w)
+
+
+@pytest.mark.parametrize('via', ['ipv4', 'ipv6'])
+def test_a_port_of_datagrams(serve, via):
+    server = serve('ECHO', via=via)
+    before = descriptors_of(server)
+    with Control(server) as control:
+        answer = control('LISTEN ECHO proto=udp drop=2 dup=3 rcvbuf=4k')
+        words = words_of(answer)
+        assert words['rcvbuf'] == '4096->8192'
+        with dgram_client(server, int(words['port'])) as client:
+            for i in range(1, 5):
+                client.send(b'%d' % i)
+            assert [client.recv(100) for _ in range(4)] == [b'1', b'3', b'3', b'4']
+        # LIST and RECEIPT say the same of it.
+        line, = [line for line in control.text('LIST').splitlines() if words['id'] in line]
+        assert control.text(f'RECEIPT id={words["id"]}') == line + '\n'
+        said = words_of(line)
+        assert [said[k] for k in ('in', 'bytes-in', 'out', 'bytes-out', 'dropped')] == ['4', '4', '4', '4', '1']
+    harness.until(lambda: server.descriptors() == before, 'its descriptors')
+    assert server.event('not-listening')
+
+
+def test_a_strict_server_answers_the_maker_of_a_port_with_more(serve):
+    server = strict_server(serve)
+    with Control(server) as control:
+        words = words_of(control('LISTEN ECHO proto=udp dup=1 size=1000'))
+        port = int(words['port'])
+        with dgram_client(server, port) as client, dgram_client(server, port, '127.0.0.9') as other:
+            other.send(b'x')
+            event = server.event('drop', reason='not-owner')
+            assert event['peer'].startswith('127.0.0.9:')
+            client.send(b'x')
+            assert [client.recv(2000) for _ in range(2)] == [b'x' + bytes(999)] * 2
+            assert harness.is_quiet(other)
+        words = words_of(control('LISTEN SOURCE proto=udp count=3 len=7'))
+        with dgram_client(server, int(words['port'])) as client:
+            client.send(b'')
+            assert [len(client.recv(100)) for _ in range(3)] == [7, 7, 7]
+    assert server.stop()['dropped-not-owner'] == 1
+
+
+def test_a_port_of_datagrams_is_kept_and_goes(serve):
+    server = serve('ECHO')
+    with Control(server) as control:
+        kept = dgram_client(server, control.listen('ECHO proto=udp keep=30s'))
+        gone = dgram_client(server, control.listen('ECHO proto=udp'))
+        short = dgram_client(server, control.listen('ECHO proto=udp keep=100ms'))
+        refused = dgram_client(server, control.listen('ECHO proto=udp reply=refused'))
+        with pytest.raises(ConnectionRefusedError):
+            refused.send(b'x')
+            refused.recv(10)
+    server.event('not-listening', 3)
+    for sock in (gone, short):
+        with pytest.raises(ConnectionRefusedError):
+            sock.send(b'x')
+            sock.recv(10)
+    kept.send(b'x')
+    assert kept.recv(10) == b'x'
+
+
+def test_a_new_port_in_the_place_of_another_counts_from_one(serve):
+    server = serve('ECHO', '--max-ports', '1', '--control-ports', '41240-41240')
+    family, address = server.address()
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.settimeout(harness.GENEROUS)
+        for n in range(1, 4):
+            with Control(server) as control:
+                port = control.listen('ECHO proto=udp drop=1')
+                client.sendto(b'lost', (address[0], port))
+                client.sendto(b'%d' % n, (address[0], port))
+                assert client.recv(10) == b'%d' % n
+            server.event('not-listening', n)
+
+
+def test_a_seed_of_a_port_of_datagrams_is_told(serve):
+    with Control(serve('ECHO')) as control:
+        assert ' seed=' in control('LISTEN ECHO proto=udp drop=50%')
+        assert control('LISTEN ECHO proto=udp drop=50% seed=9').endswith(' seed=9')
+        assert ' seed=' not in control('LISTEN ECHO proto=udp drop=5')
+
+
+def test_no_answer_to_a_port_of_our_own(serve):
+    server = serve('ECHO', '--control-ports', '41250-41251')
+    address = server.address()[1][0]
+    with Control(server) as control:
+        port = control.listen('ECHO proto=udp')
+        with Control(server) as other:
+            assert other.listen('ECHO proto=udp') == 41251
+            # Another address, or the port could not be taken twice.
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.bind(('127.0.0.2', 41251))
+                client.sendto(b'loop', (address, port))
+                assert server.event('drop', reason='loop')
+        server.event('not-listening')
+        # Gone, it is nobody's any more.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(harness.GENEROUS)
+            client.bind((address, 41251))
+            client.sendto(b'x', (address, port))
+            assert client.recv(10) == b'x'
+
+
+def test_eighty_ports_of_datagrams(serve):
+    """More than there may be listeners in the config."""
+    server = serve('ECHO')
+    before = descriptors_of(server)
+    with Control(server) as control:
+        for port in [control.listen('ECHO proto=udp') for _ in range(80)]:
+            with dgram_client(server, port) as client:
+                client.send(b'x')
+                assert client.recv(10) == b'x'
+    harness.until(lambda: server.descriptors() == before, 'its descriptors')
 
 
 def test_many_control_connections_do_not_meet(serve):
