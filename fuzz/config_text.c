@@ -217,6 +217,8 @@ static int opts_of(struct opts *o, const struct again_endpoint *e, uint32_t *at)
 
 	if (r == 0)
 		r = ask_buf(o, e, SB_KEY_SNDBUF, "SO_SNDBUF", at);
+	if (r == 0)
+		r = ask_buf(o, e, SB_KEY_MSS, "TCP_MAXSEG", at);
 	for (size_t i = 0; i < line.opts_n && r == 0; i++) {
 		line.opts[i].name.p[line.opts[i].name.n] = '\0';
 		r = ask(o, e, (const char *)line.opts[i].name.p, &line.opts[i].value, line.opts[i].col,

@@ -149,9 +149,16 @@ static int ask_for(struct asked_list *list, const struct sb_server *srv, struct 
 	return 0;
 }
 
-/* rcvbuf= and sndbuf= are the same options by a shorter name. */
-static int ask_buf(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, enum sb_key key,
-		   const char *name, struct sb_fault *fault)
+/* Keys that are an option by a shorter name. */
+static const struct {
+	enum sb_key key;
+	const char *option;
+} shorter[] = {{SB_KEY_RCVBUF, "SO_RCVBUF"}, {SB_KEY_SNDBUF, "SO_SNDBUF"}, {SB_KEY_MSS, "TCP_MAXSEG"}};
+
+enum { SHORTER = sizeof(shorter) / sizeof(shorter[0]) };
+
+static int ask_short(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, enum sb_key key,
+		     const char *name, struct sb_fault *fault)
 {
 	const struct sb_value *v = &l->line.v[key];
 	char digits[24];
@@ -167,10 +174,10 @@ static int ask_buf(struct asked_list *list, const struct sb_server *srv, struct 
 
 static int collect(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
 {
-	int r = ask_buf(list, srv, l, SB_KEY_RCVBUF, "SO_RCVBUF", fault);
+	int r = 0;
 
-	if (r == 0)
-		r = ask_buf(list, srv, l, SB_KEY_SNDBUF, "SO_SNDBUF", fault);
+	for (size_t i = 0; i < SHORTER && r == 0; i++)
+		r = ask_short(list, srv, l, shorter[i].key, shorter[i].option, fault);
 	for (size_t i = 0; i < l->line.opts_n && r == 0; i++)
 		r = ask_for(list, srv, l, &l->line.opts[i], fault);
 	if (r < 0)
@@ -219,15 +226,22 @@ void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd)
 	}
 }
 
+/* The key that the line asked for this option by, or NULL. */
+static const char *key_of(const struct sb_line *line, const struct sb_opt_ask *ask)
+{
+	for (size_t i = 0; i < SHORTER; i++)
+		if (line->v[shorter[i].key].set && strcmp(ask->row->name, shorter[i].option) == 0)
+			return sb_keys[shorter[i].key].name;
+	return NULL;
+}
+
 /* " rcvbuf=2304->4608 opt.TCP_NODELAY=0->0" */
 static void tell_option(struct sb_text *t, const struct sb_line *line, const struct sb_opt_ask *ask, int64_t effective)
 {
-	bool is_rcvbuf = line->v[SB_KEY_RCVBUF].set && strcmp(ask->row->name, "SO_RCVBUF") == 0;
-	bool is_sndbuf = line->v[SB_KEY_SNDBUF].set && strcmp(ask->row->name, "SO_SNDBUF") == 0;
+	const char *key = key_of(line, ask);
 
-	sb_text_str(t, is_rcvbuf ? " rcvbuf" : is_sndbuf ? " sndbuf" : " opt.");
-	if (!is_rcvbuf && !is_sndbuf)
-		sb_text_str(t, ask->row->name);
+	sb_text_str(t, key ? " " : " opt.");
+	sb_text_str(t, key ? key : ask->row->name);
 	sb_text_char(t, '=');
 	sb_text_i64(t, ask->value);
 	sb_text_str(t, "->");

@@ -158,6 +158,11 @@ def test_accept_rst_and_nth(serve):
     ('LISTEN ECHO proto=sctp', '-ERR col=23 proto is tcp|udp'),
     ('LISTEN ECHO proto=udp syn=drop', '-ERR col=27 syn= applies to tcp, not to udp'),
     ('ECHO proto=udp', '-ERR col=10 proto= is about a port that LISTEN makes'),
+    ('LISTEN ECHO mss=87', '-ERR col=21 mss is 88 to 32767, not 87'),
+    ('LISTEN ECHO mss=32768', '-ERR col=21 mss is 88 to 32767'),
+    ('LISTEN ECHO proto=udp mss=600', '-ERR col=27 mss= applies to tcp, not to udp'),
+    ('LISTEN ECHO mss=600 opt.TCP_MAXSEG=700', '-ERR col=25 TCP_MAXSEG is asked for twice'),
+    ('ECHO mss=600', '-ERR col=10 mss= must be chosen before accept'),
     ('LISTEN ECHO id=c1', '-ERR col=17 id= belongs to a control verb'),
 ])
 def test_a_port_that_cannot_be(serve, line, says):
@@ -274,6 +279,26 @@ def test_syn_is_for_tcp(via, says, tmp_path):
     where = f'unix:{tmp_path}/s' if via == 'unix' else 'udp://127.0.0.1:0'
     said = harness.refuses('serve', '--listen', f'{where},ECHO syn=drop', code=2)
     assert says in said and f'col={len(where) + 7}' in said
+
+
+def segment_of(sock):
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
+
+
+@pytest.mark.parametrize('via', ['ipv4', 'ipv6'])
+def test_mss_is_what_both_ends_send_at_most(serve, via):
+    server = serve('ECHO mss=700', via=via)
+    assert server.event('option', name='TCP_MAXSEG')['effective'] == 700
+    with server.connect() as client:
+        assert 500 < segment_of(client) <= 700
+    server = serve('ECHO', via=via)
+    with Control(server) as control:
+        words = words_of(control('LISTEN ECHO mss=600'))
+        assert words['mss'] == '600->600'
+        with client_of(server, int(words['port'])) as client, server.connect() as other:
+            assert 500 < segment_of(client) <= 600 < segment_of(other)
+            client.sendall(bytes(5000))
+            assert harness.take(client, 5000) == bytes(5000)
 
 
 # ---- of datagrams
