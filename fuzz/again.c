@@ -38,6 +38,7 @@ static const struct sb_key_row keys[] = {
 	{"reply", SB_T_WORD, SB_G_DATAGRAM, SB_ON_UDP, 0, 1, "refused|silent", NULL},
 	{"close", SB_T_WORD, SB_G_ENDING, SB_ON_TCP | SB_ON_UNIX, 0, 4, "clean|rst|abrupt|half|stall", NULL},
 	{"maxlife", SB_T_TIME, SB_G_ENDING, SB_ON_TCP | SB_ON_UNIX, 1000, UINT64_C(3600000000000), NULL, NULL},
+	{"hash", SB_T_WORD, SB_G_RECEIPT, SB_ON_TCP | SB_ON_UNIX, 0, 1, "off|on", NULL},
 	{"rcvbuf", SB_T_SIZE, SB_G_LISTEN, SB_ON_ANY, 1, K(1048576) - 1, NULL, NULL},
 	{"sndbuf", SB_T_SIZE, SB_G_LISTEN, SB_ON_ANY, 1, K(1048576) - 1, NULL, NULL},
 	{"mss", SB_T_SIZE, SB_G_LISTEN, SB_ON_TCP, 88, 32767, NULL, NULL},
@@ -57,13 +58,13 @@ static const struct {
 	const char *name;
 	unsigned groups;
 } services[] = {
-	{"ECHO", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN |
-			 SB_G_PORT | SB_G_OPT},
-	{"DISCARD", SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
-	{"CHARGEN",
-	 SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
+	{"ECHO", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_RECEIPT |
+			 SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
+	{"DISCARD", SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
+	{"CHARGEN", SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN |
+			    SB_G_PORT | SB_G_OPT},
 	{"SOURCE", SB_G_FRAMING | SB_G_READ | SB_G_SOURCE | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING |
-			   SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
+			   SB_G_RECEIPT | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
 };
 
 const struct sb_key_row *again_key(int i)

@@ -340,6 +340,8 @@ static void compare_plan(const struct want *w, const struct again *a, const stru
 		sb_found("plan: it stops for %" PRIu64 " ns at %" PRIu64, plan->stop_ns, plan->stop_at);
 	if (plan->close != (close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN))
 		sb_found("plan: it closes in way %d", (int)plan->close);
+	if (plan->is_hashed != (value(a, SB_KEY_HASH)->set && value(a, SB_KEY_HASH)->num == 1))
+		sb_found("plan: hash is %d", plan->is_hashed);
 	if (plan->syn.is_drop != value(a, SB_KEY_SYN)->set || (plan->syn.is_drop && plan->syn.until != syn_of(a)))
 		sb_found("plan: syn drops for %" PRIu64 " ns", plan->syn.until);
 	again_compare_cuts(a, plan, SEED);

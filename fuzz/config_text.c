@@ -350,6 +350,18 @@ static size_t path_twice(void)
 	return 0;
 }
 
+/* preamble=on is for services that wait, and hash=on then for the line that comes. */
+static int door_of(const struct again *a, uint32_t *col)
+{
+	const struct again_value *preamble = &a->v[SB_KEY_PREAMBLE], *hash = &a->v[SB_KEY_HASH];
+	bool waits = naive_is(a->verb.p, a->verb.n, "ECHO") || naive_is(a->verb.p, a->verb.n, "DISCARD");
+
+	if (!preamble->set || preamble->num == 0 || (waits && (!hash->set || hash->num == 0)))
+		return 0;
+	*col = waits ? hash->key_col : preamble->key_col;
+	return SB_E_PLACE;
+}
+
 /* What the first listener that cannot be says: 0 when all can. */
 static int want_open(uint32_t *col)
 {
@@ -372,6 +384,8 @@ static int want_open(uint32_t *col)
 			*col = line.v[SB_KEY_REPLY].key_col;
 			r = SB_E_PLACE;
 		}
+		if (r == 0)
+			r = door_of(&line, col);
 		if (r == 0)
 			r = opts_of(&o, &want.endpoint[i], col);
 		want.failed = i + 1;

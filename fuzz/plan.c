@@ -172,8 +172,8 @@ static bool is_misplaced(const struct sb_line *line, bool is_udp)
 					      SB_KEY_BACKLOG,  SB_KEY_CONNS,    SB_KEY_FRAG,  SB_KEY_CUT,
 					      SB_KEY_JOIN,     SB_KEY_GAP,      SB_KEY_DELAY, SB_KEY_GATE,
 					      SB_KEY_GATE_MAX, SB_KEY_LIMIT,    SB_KEY_FLIP,  SB_KEY_MAXLIFE,
-					      SB_KEY_PREAMBLE, SB_KEY_SYN,      SB_KEY_MSS,   SB_KEY_NTH,
-					      SB_KEY_ACCEPT};
+					      SB_KEY_PREAMBLE, SB_KEY_SYN,      SB_KEY_HASH,  SB_KEY_MSS,
+					      SB_KEY_NTH,      SB_KEY_ACCEPT};
 	static const enum sb_key sources[] = {SB_KEY_LEN, SB_KEY_COUNT, SB_KEY_PATTERN, SB_KEY_FILE};
 	static const enum sb_key senders[] = {SB_KEY_FRAG, SB_KEY_CUT,      SB_KEY_JOIN,  SB_KEY_GAP,  SB_KEY_DELAY,
 					      SB_KEY_GATE, SB_KEY_GATE_MAX, SB_KEY_LIMIT, SB_KEY_FLIP, SB_KEY_SEED};
@@ -327,6 +327,7 @@ static void check_plan(const struct sb_plan *plan, const struct sb_line *line, c
 	const struct sb_value *v = line->v;
 	bool is_udp = on == SB_ON_UDP;
 
+	differs("hash", plan->is_hashed == (v[SB_KEY_HASH].set && v[SB_KEY_HASH].num == 1));
 	differs("mss",
 		!v[SB_KEY_MSS].set || (on == SB_ON_TCP && v[SB_KEY_MSS].num >= 88 && v[SB_KEY_MSS].num <= 32767));
 	differs("the service", sb_slice_is(line->verb, plan->service->name));

@@ -42,6 +42,7 @@ static int read_ending(struct sb_plan *plan, const struct sb_line *line, struct 
 
 	plan->close = close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN;
 	plan->maxlife = life->set ? life->num : 0;
+	plan->is_hashed = line->v[SB_KEY_HASH].set && line->v[SB_KEY_HASH].num;
 	if (most > 0 && plan->maxlife > most)
 		return sb_fault_set(fault, SB_E_RANGE, life->col, "maxlife is at most %llu ms here (--max-lifetime)",
 				    (unsigned long long)(most / SB_MS));

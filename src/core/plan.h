@@ -36,6 +36,7 @@ struct sb_plan {
 	bool is_recv_set;  /* the line asked for that size: each recv is to be logged */
 	uint64_t stop_ns;  /* stop reading for so long, 0 for never … */
 	uint64_t stop_at;  /* … once so many bytes have come */
+	bool is_hashed;    /* hash=on */
 	bool is_door;      /* a connection may begin with a line that says how we shall behave */
 	enum sb_close_mode close;
 	uint64_t maxlife; /* nanoseconds, 0 for no end */

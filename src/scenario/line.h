@@ -37,6 +37,7 @@ enum sb_key_group {
 	SB_G_CONTROL = 256,   /* what a control verb is about */
 	SB_G_DATAGRAM = 1024, /* what becomes of datagrams */
 	SB_G_SEED = 128,      /* what is random */
+	SB_G_RECEIPT = 8192,  /* what a receipt says */
 };
 
 /* Transports a key applies to. */

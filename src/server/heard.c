@@ -202,6 +202,15 @@ static void listen(struct sb_server *srv, struct sb_conn *c, struct sb_show *sho
 		say(show, &t);
 }
 
+/* What has come behind the line that asks for it. */
+static void hash_rest(struct sb_conn *c, struct sb_show *show, struct sb_slice text)
+{
+	struct sb_slice all = sb_slice(c->session.leg.p, c->session.leg.n);
+
+	if (show->talk->plan.is_hashed)
+		sb_receipt_hash_in(&show->receipt, sb_slice_skip(all, text.n));
+}
+
 void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text)
 {
 	struct sb_fault fault = {0};
@@ -225,6 +234,8 @@ void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text)
 		answer = show->is_control ? SB_ANSWER_CONTROL : SB_ANSWER_REFUSE;
 	}
 	log_line(srv, c, text, &fault);
+	if (answer == SB_ANSWER_SERVE)
+		hash_rest(c, show, text);
 	show->is_control = show->is_control || answer == SB_ANSWER_CONTROL || answer == SB_ANSWER_LATER;
 	if (answer != SB_ANSWER_LATER)
 		sb_session_answer(&c->session, answer, show->talk ? &show->talk->plan : NULL, &show->pace, srv->now);

@@ -424,6 +424,9 @@ static int set_door(struct sb_listener *l, struct sb_fault *fault)
 		return sb_fault_set(fault, SB_E_PLACE, preamble->key_col,
 				    "%s does not wait for the client: it cannot begin with a line of his",
 				    l->plan.service->name);
+	if (preamble->set && preamble->num && l->plan.is_hashed)
+		return sb_fault_set(fault, SB_E_PLACE, l->line.v[SB_KEY_HASH].key_col,
+				    "hash= is for the line that a connection begins with where there may be one");
 	l->plan.is_door = l->endpoint.on != SB_ON_UDP && waits && !l->is_port &&
 			  (preamble->set ? preamble->num : is_bare(&l->line));
 	return 0;
