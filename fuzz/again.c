@@ -29,6 +29,7 @@ static const struct sb_key_row keys[] = {
 	{"limit", SB_T_SIZE, SB_G_CUTTING, SB_ON_TCP | SB_ON_UNIX, 1, K(K(K(1024))), NULL, NULL},
 	{"flip", SB_T_SIZE, SB_G_CUTTING, SB_ON_TCP | SB_ON_UNIX, 0, K(K(K(1024))), NULL, NULL},
 	{"seed", SB_T_COUNT, SB_G_SEED, SB_ON_ANY, 0, UINT64_MAX, NULL, NULL},
+	{"to", SB_T_TEXT, SB_G_FORWARD, SB_ON_TCP | SB_ON_UNIX, 1, 300, NULL, NULL},
 	{"drop", SB_T_TEXT, SB_G_DATAGRAM, SB_ON_UDP, 1, 256, NULL, NULL},
 	{"dup", SB_T_TEXT, SB_G_DATAGRAM, SB_ON_UDP, 1, 256, NULL, NULL},
 	{"reorder", SB_T_TEXT, SB_G_DATAGRAM, SB_ON_UDP, 1, 256, NULL, NULL},
@@ -59,9 +60,12 @@ static const struct {
 	{"DISCARD", SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
 	{"CHARGEN",
 	 SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
+	{"FORWARD", SB_G_FRAMING | SB_G_SEED | SB_G_FORWARD | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
 	{"SOURCE", SB_G_FRAMING | SB_G_READ | SB_G_SOURCE | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING |
 			   SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
 };
+
+const char *const again_ways[2] = {"up.", "down."};
 
 const struct sb_key_row *again_key(int i)
 {
@@ -175,12 +179,12 @@ static bool read_word(struct again *a, const struct sb_key_row *key, struct agai
 	return refuse(a, SB_E_UNKNOWN, v->col);
 }
 
-static bool read_value(struct again *a, int i, const uint8_t *p, size_t n, size_t key_col, size_t col)
+static bool read_value(struct again *a, struct again_value *v, int i, const uint8_t *p, size_t n, size_t key_col,
+		       size_t col)
 {
-	struct again_value *v = &a->v[i];
 	const struct sb_key_row *key = again_key(i);
 
-	a->key = i;
+	a->refused = v;
 	if (v->set)
 		return refuse(a, SB_E_DUPLICATE, key_col);
 	v->set = true;
@@ -221,6 +225,26 @@ static bool read_opt(struct again *a, const uint8_t *p, size_t n, size_t eq, siz
 	return read_text(a, &o->value, p + eq + 1, n - eq - 1, col + eq + 1);
 }
 
+static bool read_pair(struct again *a, const uint8_t *p, size_t n, size_t eq, size_t col)
+{
+	int way = eq >= 3 && memcmp(p, "up.", 3) == 0 ? 0 : eq >= 5 && memcmp(p, "down.", 5) == 0 ? 1 : 2;
+	size_t skip = way < 2 ? strlen(again_ways[way]) : 0;
+
+	for (int i = 0; i < SB_KEYS_N; i++) {
+		unsigned group = again_key(i)->group;
+
+		if (!naive_is(p + skip, eq - skip, sb_keys[i].name))
+			continue;
+		a->key = i;
+		if (skip && group != SB_G_READ && group != SB_G_CUTTING && group != SB_G_ENDING)
+			return refuse(a, SB_E_PLACE, col);
+		return read_value(a, skip ? &a->way[way][i] : &a->v[i], i, p + eq + 1, n - eq - 1, col, col + eq + 1);
+	}
+	memcpy(a->word.p, p + skip, eq - skip);
+	a->word.n = eq - skip;
+	return refuse(a, SB_E_UNKNOWN, col);
+}
+
 static bool read_token(struct again *a, const uint8_t *p, size_t n, size_t col)
 {
 	const uint8_t *at = n ? memchr(p, '=', n) : NULL;
@@ -236,12 +260,7 @@ static bool read_token(struct again *a, const uint8_t *p, size_t n, size_t col)
 		return refuse(a, SB_E_SYNTAX, col + n);
 	if (eq >= 4 && memcmp(p, "opt.", 4) == 0)
 		return read_opt(a, p, n, eq, col);
-	for (int i = 0; i < SB_KEYS_N; i++)
-		if (naive_is(p, eq, sb_keys[i].name))
-			return read_value(a, i, p + eq + 1, n - eq - 1, col, col + eq + 1);
-	memcpy(a->word.p, p, eq);
-	a->word.n = eq;
-	return refuse(a, SB_E_UNKNOWN, col);
+	return read_pair(a, p, n, eq, col);
 }
 
 static bool read_verb(struct again *a, const uint8_t *p, size_t n)
@@ -268,7 +287,7 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 	a->key = -1;
 	a->opts_n = a->word.n = 0;
 	for (int i = 0; i < SB_KEYS_N; i++)
-		a->v[i].set = false;
+		a->v[i].set = a->way[0][i].set = a->way[1][i].set = false;
 	if (n && p[n - 1] == '\n')
 		n--;
 	if (n && p[n - 1] == '\r')
@@ -303,6 +322,9 @@ uint32_t again_misplaced(const struct again *a, unsigned groups, unsigned on)
 		if (a->v[i].set && (!(key->group & groups) || !(key->on & on)) &&
 		    (first == 0 || a->v[i].key_col < first))
 			first = a->v[i].key_col;
+		for (int way = 0; way < 2 && !(groups & SB_G_FORWARD); way++)
+			if (a->way[way][i].set && (first == 0 || a->way[way][i].key_col < first))
+				first = a->way[way][i].key_col;
 	}
 	if (a->opts_n && !(groups & SB_G_OPT) && (first == 0 || a->opts[0].col < first))
 		first = a->opts[0].col;

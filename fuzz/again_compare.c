@@ -16,10 +16,8 @@ static bool is_text(const struct sb_line *line, struct sb_slice s, const struct 
 	return s.n == t->n && memcmp(s.p, t->p, s.n) == 0;
 }
 
-static void compare_value(const struct again *a, const struct sb_line *line, int i)
+static void compare_value(const struct sb_line *line, int i, const struct sb_value *v, const struct again_value *w)
 {
-	const struct sb_value *v = &line->v[i];
-	const struct again_value *w = &a->v[i];
 	bool is_text_type = sb_keys[i].type == SB_T_TEXT;
 
 	if (v->set != w->set)
@@ -45,7 +43,9 @@ void again_compare(const struct again *a, const struct sb_line *line)
 		sb_found("line: the verb is \"%.*s\" at column %u", (int)line->verb.n, (const char *)line->verb.p,
 			 line->verb_col);
 	for (int i = 0; i < SB_KEYS_N; i++)
-		compare_value(a, line, i);
+		compare_value(line, i, &line->v[i], &a->v[i]);
+	for (int i = 0; i < 2 * SB_KEYS_N; i++)
+		compare_value(line, i / 2, &line->way[i % 2][i / 2], &a->way[i % 2][i / 2]);
 	if (line->opts_n != a->opts_n)
 		sb_found("line: %d options, it says; there are %zu", line->opts_n, a->opts_n);
 	for (size_t i = 0; i < a->opts_n; i++) {
@@ -78,7 +78,7 @@ static void compare_range(const struct again *a, const struct sb_fault *fault)
 
 	snprintf(range, sizeof(range), "%s to %s", value_text(key, min, key->min), value_text(key, max, key->max));
 	/* The size behind an @ has all numbers there are. */
-	if (key->type == SB_T_TIME_AT && a->col != a->v[a->key].col)
+	if (key->type == SB_T_TIME_AT && a->col != a->refused->col)
 		snprintf(range, sizeof(range), "0 to %" PRIu64, UINT64_MAX);
 	naive_says("line", fault, range);
 }
@@ -119,7 +119,7 @@ void again_compare_fault(const struct again *a, const struct sb_fault *fault)
 	if (a->code != SB_E_UNKNOWN)
 		return;
 	n = words_of(again_key(a->key)->arg, room, words);
-	naive_says_nearest("line", fault, naive_nearest(a->v[a->key].text.p, a->v[a->key].text.n, words, n));
+	naive_says_nearest("line", fault, naive_nearest(a->refused->text.p, a->refused->text.n, words, n));
 }
 
 /* ---- the canonical form ---- */
@@ -158,16 +158,26 @@ static size_t put_value(char *room, int i, const struct again_value *v)
 	return n;
 }
 
+static size_t put_keys(char *room, const char *prefix, const struct again_value *v)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < SB_KEYS_N; i++) {
+		if (!v[i].set)
+			continue;
+		n += (size_t)snprintf(room + n, 64, " %s%s=", prefix, sb_keys[i].name);
+		n += put_value(room + n, i, &v[i]);
+	}
+	return n;
+}
+
 size_t again_print(const struct again *a, char *room)
 {
 	size_t n = put_text(room, &a->verb, false);
 
-	for (int i = 0; i < SB_KEYS_N; i++) {
-		if (!a->v[i].set)
-			continue;
-		n += (size_t)snprintf(room + n, 64, " %s=", sb_keys[i].name);
-		n += put_value(room + n, i, &a->v[i]);
-	}
+	n += put_keys(room + n, "", a->v);
+	for (int way = 0; way < 2; way++)
+		n += put_keys(room + n, again_ways[way], a->way[way]);
 	for (size_t i = 0; i < a->opts_n; i++) {
 		n += (size_t)snprintf(room + n, 64, " opt.");
 		n += put_text(room + n, &a->opts[i].name, false);

@@ -13,6 +13,7 @@ static const struct sb_limit_row rows[] = {
 	{"max-conns", SB_UNIT_COUNT, 4096, 1024, 1, 1000000, NULL},
 	{"max-conns-per-ip", SB_UNIT_COUNT, 0, 64, 0, 1000000, NULL},
 	{"first-byte-timeout", SB_UNIT_TIME, 0, 10 * S, 0, 3600 * S, NULL},
+	{"connect-timeout", SB_UNIT_TIME, 10 * S, 10 * S, MS, 3600 * S, NULL},
 	{"frame-timeout", SB_UNIT_TIME, 60 * S, 30 * S, 0, 3600 * S, NULL},
 	{"idle-timeout", SB_UNIT_TIME, 600 * S, 60 * S, 0, 86400 * S, NULL},
 	{"max-lifetime", SB_UNIT_TIME, 0, 300 * S, 0, 86400 * S, NULL},

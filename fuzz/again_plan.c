@@ -262,6 +262,9 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 	w->service = again_service(a, &groups);
 	if (!w->service)
 		return refuse(w, SB_E_UNKNOWN, 1);
+	/* It has two plans, and none of a connection's own. */
+	if (strcmp(w->service->name, "FORWARD") == 0)
+		return refuse(w, SB_E_PLACE, 1);
 	w->is_endless = strcmp(w->service->name, "CHARGEN") == 0;
 	w->is_source = w->is_endless || strcmp(w->service->name, "SOURCE") == 0;
 	col = again_misplaced(a, groups, on);

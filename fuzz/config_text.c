@@ -77,7 +77,7 @@ static uint64_t pools(uint64_t n[3])
 static void check_size(long size)
 {
 	uint64_t n[3], all = pools(n), conns = want.v[SB_LIMIT_CONNS];
-	uint64_t more = 6500 * conns + 5500 * want.v[SB_LIMIT_PORTS] + 4500 * want.v[SB_LIMIT_LINES] + (5 << 20);
+	uint64_t more = 6500 * conns + 11000 * want.v[SB_LIMIT_PORTS] + 8500 * want.v[SB_LIMIT_LINES] + (7 << 20);
 
 	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + more)
 		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,

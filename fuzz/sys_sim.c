@@ -243,12 +243,14 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 	return r;
 }
 
-/* The server makes no connections yet. */
+/* To a server of somebody else, or a datagram socket to itself. */
 int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 {
 	struct sim_fd *f = sim_get(k, fd, "connect");
 	int r;
 
+	if (f->type == SIM_SOCKET && f->is_stream)
+		return sim_dial(k, f, addr, SIM_SITE);
 	if (f->type != SIM_DGRAM || !sb_addr_eq(addr, &f->addr))
 		return -ECONNREFUSED;
 	r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
@@ -258,8 +260,12 @@ int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 
 int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
 {
-	int r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
+	static const struct sb_addr nameless = {.family = SB_UNIX};
+	int r;
 
+	if (strcmp(path, SIM_UPSTREAM_PATH) == 0)
+		return sim_dial(k, sim_get(k, fd, "connect"), &nameless, SIM_SITE);
+	r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
 	sim_get(k, fd, "connect");
 	if (r < 0)
 		return r;

@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: MIT
- * A session. Read session.h first; here is, in order: endings, bytes that come, bytes that go, time. */
+ * A session. Read session.h first; here is, in order: endings, bytes that come, bytes that go. Time is
+ * session_time.c. */
 #include "core/session.h"
 
 #include <assert.h>
 #include <errno.h>
 
+#include "core/session_across.h"
 #include "core/session_door.h"
+#include "core/session_parts.h"
 
 enum { BATCH = 64 }; /* frames a scan finds at a time */
-
-#define RATE_GRACE (10 * SB_S) /* a rate is not judged before this */
 
 const struct sb_reason_row sb_reasons[SB_WHY_COUNT] = {
 #define SB_REASON(id, name, text, change) {name, text, change},
 #include "core/reasons.def"
 #undef SB_REASON
 };
-
-static uint64_t limit(const struct sb_session *s, enum sb_limit which)
-{
-	return s->plan->limits->v[which];
-}
-
-static const struct sb_service_ops *service(const struct sb_session *s)
-{
-	return s->plan->service->ops;
-}
 
 static void check(const struct sb_session *s)
 {
@@ -67,6 +58,10 @@ void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now)
 {
 	if (s->is_closing || s->state == SB_STATE_CLOSED)
 		return;
+	if (s->dial != SB_DIAL_NONE) {
+		sb_session_kill(s, why, SB_CLOSE_RESET);
+		return;
+	}
 	if (s->state == SB_STATE_RUN) {
 		s->state = SB_STATE_FINISH;
 		s->reason = (uint8_t)why;
@@ -89,12 +84,14 @@ void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how
 	s->how = how == SB_CLOSE_RESET;
 }
 
-/* The kernel says the connection is gone: nothing more can be sent, so there is nothing to finish. */
+/* The kernel says the connection is gone: nothing more can be sent, so there is nothing to finish. What was reset is
+ * passed on as a reset. */
 static void broken(struct sb_session *s, int err)
 {
 	if (s->state == SB_STATE_RUN)
 		s->err = err;
-	sb_session_kill(s, err == -ECONNRESET || err == -EPIPE ? SB_WHY_RESET : SB_WHY_IO, SB_CLOSE_PLAIN);
+	sb_session_kill(s, err == -ECONNRESET || err == -EPIPE ? SB_WHY_RESET : SB_WHY_IO,
+			s->across ? SB_CLOSE_RESET : SB_CLOSE_PLAIN);
 }
 
 /* ---- bytes that come ---- */
@@ -138,7 +135,7 @@ static void route(struct sb_session *s, uint32_t wire)
 {
 	struct sb_leg *leg = &s->leg;
 
-	if (service(s)->route == SB_ROUTE_BACK) {
+	if (service(s)->route != SB_ROUTE_NONE) {
 		leg->whole += wire;
 		return;
 	}
@@ -181,12 +178,6 @@ static void take(struct sb_session *s, bool is_new, uint64_t now)
 static bool is_deaf(const struct sb_session *s)
 {
 	return s->state != SB_STATE_RUN || service(s)->is_source;
-}
-
-/* Our side has ended, and reading goes on, for as long as any connection may last. */
-static bool is_lingering(const struct sb_session *s)
-{
-	return s->state == SB_STATE_DRAIN && (s->plan->close == SB_CLOSE_HALF || s->plan->close == SB_CLOSE_STALL);
 }
 
 /* The window has grown at its end. */
@@ -336,6 +327,8 @@ void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t
 		on_sent(s, done, now);
 	else if (done->kind == SB_OP_GATE)
 		on_gate(s, done, now);
+	else if (done->kind == SB_OP_CONNECT)
+		sb_session_connected(s, done->res, now);
 	check(s);
 }
 
@@ -351,11 +344,6 @@ static uint32_t to_send(struct sb_session *s)
 	return service(s)->is_source && left > SB_FRAME_MAX ? SB_FRAME_MAX : (uint32_t)left;
 }
 
-static bool is_paused(const struct sb_session *s)
-{
-	return s->read_from != SB_NEVER && s->read_from != 0;
-}
-
 /* An echo reads no further while it has something to send: that is its back-pressure. */
 static bool wants_recv(const struct sb_session *s)
 {
@@ -365,6 +353,8 @@ static bool wants_recv(const struct sb_session *s)
 		return false;
 	if (s->state == SB_STATE_DRAIN)
 		return true;
+	if (s->dial != SB_DIAL_NONE)
+		return false;
 	if (s->door >= SB_DOOR_DUE || sb_pace_is_speaking(s))
 		return false;
 	return s->state == SB_STATE_RUN && (leg->whole == 0 || sb_pace_is_joining(s)) && !is_paused(s);
@@ -426,7 +416,7 @@ static int say_end(struct sb_session *s, struct sb_op *op)
 {
 	enum sb_close_mode mode = s->plan->close;
 
-	if (mode == SB_CLOSE_RST || mode == SB_CLOSE_ABRUPT || s->leg.is_eof) {
+	if (mode == SB_CLOSE_RST || mode == SB_CLOSE_ABRUPT || (s->leg.is_eof && !s->across)) {
 		s->how = mode == SB_CLOSE_RST;
 		return say_close(s, op);
 	}
@@ -445,8 +435,12 @@ int sb_session_next(struct sb_session *s, struct sb_op *op)
 
 	if (s->state == SB_STATE_CLOSED)
 		return 0;
-	if (s->is_closing || (s->state == SB_STATE_DRAIN && s->leg.is_eof))
+	if (s->across && sb_session_is_over(s))
 		return say_close(s, op);
+	if (s->is_closing || (is_through(s) && !s->across))
+		return say_close(s, op);
+	if (s->dial == SB_DIAL_DUE)
+		return sb_session_say_connect(s, op);
 	if (s->pace && s->pace->gate == SB_PACE_DUE)
 		return sb_pace_say_gate(s, op);
 	n = to_send(s);
@@ -472,126 +466,4 @@ void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)
 void sb_session_moved(struct sb_session *s, uint8_t *p)
 {
 	s->leg.p = p;
-}
-
-/* ---- time ---- */
-
-struct due {
-	uint64_t at;
-	enum sb_reason why; /* NONE: reading goes on */
-};
-
-static void sooner(struct due *due, uint64_t from, uint64_t after, enum sb_reason why)
-{
-	if (after > 0 && from + after < due->at)
-		*due = (struct due){.at = from + after, .why = why};
-}
-
-/* When n bytes since then are no longer the least rate. */
-static uint64_t rate_after(const struct sb_session *s, uint64_t n)
-{
-	uint64_t rate = limit(s, SB_LIMIT_MIN_RATE);
-	uint64_t seconds, enough;
-
-	if (rate == 0)
-		return 0;
-	seconds = n / rate < UINT32_MAX ? n / rate : UINT32_MAX;
-	enough = seconds * SB_S + n % rate * SB_S / rate;
-	return enough > RATE_GRACE ? enough : RATE_GRACE;
-}
-
-static struct due next_due_of_ending(const struct sb_session *s)
-{
-	struct due due = {.at = SB_NEVER, .why = SB_WHY_NONE};
-	uint64_t last = s->active > s->since ? s->active : s->since;
-
-	if (s->told != SB_NEVER)
-		sooner(&due, s->told, limit(s, SB_LIMIT_STOP), SB_WHY_STALLED);
-	if (is_lingering(s)) {
-		sooner(&due, s->opened, limit(s, SB_LIMIT_LIFE), SB_WHY_STALLED);
-		sooner(&due, last, limit(s, SB_LIMIT_IDLE), SB_WHY_STALLED);
-		return due;
-	}
-	if (sb_pace_is_waiting(s))
-		sooner(&due, 0, s->pace->until, s->pace->gate == SB_PACE_OPEN ? SB_WHY_NONE : SB_WHY_GATE);
-	/* Where it is we who wait, the peer is not late. */
-	if (s->reason != SB_WHY_STOP && !(sb_pace_is_waiting(s) && s->pace->gate == SB_PACE_OPEN))
-		sooner(&due, s->since, limit(s, SB_LIMIT_DRAIN), SB_WHY_STALLED);
-	if (s->state == SB_STATE_DRAIN)
-		sooner(&due, last, limit(s, SB_LIMIT_DRAIN_IDLE), SB_WHY_STALLED);
-	return due;
-}
-
-static struct due next_due(const struct sb_session *s)
-{
-	const struct sb_leg *leg = &s->leg;
-	struct due due = {.at = SB_NEVER, .why = SB_WHY_NONE};
-
-	if (s->state == SB_STATE_CLOSED)
-		return due;
-	if (s->state != SB_STATE_RUN)
-		return next_due_of_ending(s);
-	sooner(&due, s->opened, limit(s, SB_LIMIT_LIFE), SB_WHY_LIFE);
-	sooner(&due, s->opened, s->plan->maxlife, SB_WHY_MAXLIFE);
-	if (sb_pace_is_waiting(s))
-		sooner(&due, 0, s->pace->until, s->pace->gate == SB_PACE_OPEN ? SB_WHY_NONE : SB_WHY_GATE);
-	if (is_paused(s))
-		sooner(&due, 0, s->read_from, SB_WHY_NONE);
-	if (sb_pace_is_waiting(s) || is_paused(s))
-		return due;
-	sooner(&due, s->active, limit(s, SB_LIMIT_IDLE), leg->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
-	if (leg->is_sending) {
-		sooner(&due, s->since, rate_after(s, leg->out - s->mark), SB_WHY_SLOW_READER);
-	} else if (leg->in == 0 && !service(s)->is_source) {
-		sooner(&due, s->since, limit(s, SB_LIMIT_FIRST_BYTE), SB_WHY_FIRST_BYTE);
-	} else if (sb_session_is_half_marked(s)) {
-		sooner(&due, s->since, SB_DOOR_PATIENCE, SB_WHY_NONE);
-	} else if (leg->n > leg->whole && s->door != SB_DOOR_ASKED) {
-		sooner(&due, s->since, limit(s, SB_LIMIT_FRAME), SB_WHY_FRAME);
-		sooner(&due, s->since, rate_after(s, leg->n - leg->whole), SB_WHY_SLOW);
-	}
-	return due;
-}
-
-uint64_t sb_session_deadline(const struct sb_session *s)
-{
-	return next_due(s).at;
-}
-
-void sb_session_excuse(struct sb_session *s, uint64_t now)
-{
-	if (s->state != SB_STATE_RUN)
-		return;
-	s->active = now;
-	s->since = now;
-}
-
-/* A pause of ours is over: of reading, or between two pieces. */
-static void go_on(struct sb_session *s, uint64_t now)
-{
-	if (s->state == SB_STATE_RUN && is_paused(s) && s->read_from <= now)
-		s->read_from = 0;
-	if (sb_pace_is_waiting(s) && s->pace->gate == SB_PACE_OPEN && s->pace->until <= now) {
-		s->pace->until = 0;
-		if (s->state == SB_STATE_FINISH)
-			s->since = now;
-	}
-	if (sb_session_is_half_marked(s) && now - s->since >= SB_DOOR_PATIENCE)
-		sb_session_give_up_line(s, now);
-	sb_session_excuse(s, now);
-}
-
-void sb_session_tick(struct sb_session *s, uint64_t now)
-{
-	struct due due = next_due(s);
-
-	if (due.at > now)
-		return;
-	if (due.why == SB_WHY_NONE)
-		go_on(s, now);
-	else if (s->state != SB_STATE_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER ||
-		 due.why == SB_WHY_GATE)
-		sb_session_kill(s, due.why, SB_CLOSE_RESET);
-	else
-		sb_session_finish(s, due.why, now);
 }

@@ -381,7 +381,7 @@ static bool is_bare(const struct sb_line *line)
 static int set_door(struct sb_listener *l, struct sb_fault *fault)
 {
 	const struct sb_value *preamble = &l->line.v[SB_KEY_PREAMBLE];
-	bool waits = !l->plan.service->ops->is_source;
+	bool waits = !l->plan.service->ops->is_source && !l->is_forward;
 
 	if (preamble->set && preamble->num && l->is_port)
 		return sb_fault_set(fault, SB_E_PLACE, preamble->key_col,
@@ -406,7 +406,19 @@ static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fau
 		.scratch = srv->scratch,
 	};
 
-	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+	struct sb_plan ways[SB_WAYS];
+	int r;
+
+	l->is_forward = sb_line_is_forward(&l->line);
+	if (l->is_forward) {
+		r = sb_plan_make_ways(ways, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+		l->plan = ways[SB_WAY_UP];
+		l->down = ways[SB_WAY_DOWN];
+		if (r == 0)
+			r = sb_forward_read(srv, l, fault);
+	} else {
+		r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+	}
 
 	/* Connected, the socket would have one address, and on the others its port would be free. */
 	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED && sb_addr_is_any(&l->endpoint.addr))
@@ -435,7 +447,7 @@ static void say_listening(struct sb_server *srv, uint32_t i)
 	sb_log_u64(&srv->log, "listener", i + 1);
 	sb_log_text(&srv->log, "on", sb_slice(t.p, t.n));
 	if (l->plan.source.pattern == SB_PATTERN_RANDOM || l->plan.cuts.frag == SB_FRAG_RANDOM ||
-	    sb_fates_are_random(&l->line))
+	    l->down.cuts.frag == SB_FRAG_RANDOM || sb_fates_are_random(&l->line))
 		sb_log_u64(&srv->log, "seed", l->plan.cuts.seed);
 	sb_log_end(&srv->log);
 }
@@ -459,6 +471,8 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 	r = set_options(srv, i, &list, said, fault);
 	if (r == 0)
 		r = bind_it(srv, l, fault);
+	if (r == 0)
+		r = place(l, sb_forward_check_loop(srv, i, fault), fault);
 	if (r == 0)
 		r = start(srv, i, fault);
 	if (r < 0) {
