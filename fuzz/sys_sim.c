@@ -364,7 +364,9 @@ int sb_sys_close(struct sb_sys *k, int fd)
 
 int sb_sys_reset_on_close(struct sb_sys *k, int fd)
 {
-	sim_stream(k, fd, "setsockopt")->is_linger0 = true;
+	/* One that has never been connected has nothing to reset. */
+	if (sim_get(k, fd, "setsockopt")->type != SIM_SOCKET)
+		sim_stream(k, fd, "setsockopt")->is_linger0 = true;
 	return 0;
 }
 

@@ -17,19 +17,19 @@
 
 enum sb_op_kind {
 	SB_OP_NONE = 0,
-	SB_OP_RECV,   /* stream bytes, at most want_max */
-	SB_OP_SEND,   /* stream bytes from iov, or FILL; without bytes: say when there is room */
-	SB_OP_SHUT,   /* our FIN */
-	SB_OP_CLOSE,  /* arg: enum sb_close_how */
-	SB_OP_SETOPT, /* arg: the option's value; want_max: its row */
-	SB_OP_LINE,   /* iov[0] is a line for the server: it answers by sb_session_answer() */
-	SB_OP_GATE,   /* wait until the peer has read what was sent; arg: tier */
-	SB_OP_LISTEN, /* make a port; arg: the program's index */
-	SB_OP_CONNECT, /* a stream to dst, or to the unix socket at iov[0], a path with its NUL */
-	SB_OP_DGRAM,  /* receive one datagram, at most want_max bytes */
-	SB_OP_REPLY,  /* send one datagram from iov to dst */
-	SB_OP_ACCEPT, /* take a connection: the completion's res is its fd */
-	SB_OP_WAKE,   /* somebody asked the loop to look up */
+	SB_OP_RECV,    /* stream bytes, at most want_max */
+	SB_OP_SEND,    /* stream bytes from iov, or FILL; without bytes: say when there is room */
+	SB_OP_SHUT,    /* our FIN */
+	SB_OP_CLOSE,   /* arg: enum sb_close_how */
+	SB_OP_SETOPT,  /* arg: the option's value; want_max: its row */
+	SB_OP_LINE,    /* iov[0] is a line for the server: it answers by sb_session_answer() */
+	SB_OP_GATE,    /* wait until the peer has read what was sent; arg: tier */
+	SB_OP_LISTEN,  /* make a port; arg: the program's index */
+	SB_OP_CONNECT, /* a stream, to dst or to the path in iov[0], its NUL included */
+	SB_OP_DGRAM,   /* receive one datagram, at most want_max bytes */
+	SB_OP_REPLY,   /* send one datagram from iov to dst */
+	SB_OP_ACCEPT,  /* take a connection: the completion's res is its fd */
+	SB_OP_WAKE,    /* somebody asked the loop to look up */
 };
 
 enum sb_op_flags {

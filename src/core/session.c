@@ -317,6 +317,13 @@ static void on_gate(struct sb_session *s, const struct sb_done *done, uint64_t n
 	sb_session_kill(s, SB_WHY_GATE, SB_CLOSE_RESET);
 }
 
+/* That the connection is gone, its next recv says better; but that of a FORWARD's other end may have been the last. */
+static void on_shut(struct sb_session *s, const struct sb_done *done)
+{
+	if (done->res < 0 && s->across)
+		broken(s, -ECONNRESET);
+}
+
 void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t now)
 {
 	if (s->state == SB_STATE_CLOSED)
@@ -327,6 +334,8 @@ void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t
 		on_sent(s, done, now);
 	else if (done->kind == SB_OP_GATE)
 		on_gate(s, done, now);
+	else if (done->kind == SB_OP_SHUT)
+		on_shut(s, done);
 	else if (done->kind == SB_OP_CONNECT)
 		sb_session_connected(s, done->res, now);
 	check(s);

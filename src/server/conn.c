@@ -265,6 +265,17 @@ static void send(struct sb_server *srv, struct sb_conn *c, const struct sb_op *o
 	event(srv, c, &done);
 }
 
+/* It fails only when the connection is gone. */
+static void shut(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_done done = {.kind = SB_OP_SHUT};
+
+	done.res = sb_sys_shutdown_write(srv->sys, sb_conn_out(c)->fd);
+	if (c->session.pace)
+		sb_receipt_shut(&sb_show_of(&c->session)->receipt, srv->now);
+	event(srv, c, &done);
+}
+
 static void dial(struct sb_server *srv, struct sb_conn *c, struct sb_op *op)
 {
 	struct sb_done done;
@@ -320,10 +331,7 @@ static bool run_one(struct sb_server *srv, struct sb_conn *c)
 			c->want = op.want_max & 0x1ffff;
 			break;
 		case SB_OP_SHUT:
-			/* It fails only when the connection is gone, which the next recv says better. */
-			sb_sys_shutdown_write(srv->sys, sb_conn_out(c)->fd);
-			if (c->session.pace)
-				sb_receipt_shut(&sb_show_of(&c->session)->receipt, srv->now);
+			shut(srv, c);
 			break;
 		case SB_OP_LINE:
 			sb_heard(srv, c, op.iov[0]);

@@ -159,6 +159,24 @@ static int ask_peers(struct sb_server *srv, struct sb_show *const *shows, size_t
 	return r;
 }
 
+/* It is not to be taken up again before it has been asked about. */
+static struct sb_show *in_hand(struct sb_show *show)
+{
+	show->ask_at = SB_NEVER;
+	return show;
+}
+
+/* Without those that have ended since they were taken up, with the other direction. */
+static size_t those_left(struct sb_show **shows, size_t n)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (shows[i]->place)
+			shows[left++] = shows[i];
+	return left;
+}
+
 /* Those that are due, each once; peers' sockets in one question. */
 static bool ask_some(struct sb_server *srv)
 {
@@ -166,14 +184,18 @@ static bool ask_some(struct sb_server *srv)
 	size_t n = 0;
 	bool is_more = false;
 
-	/* From the end: who leaves is replaced by one that has been looked at. */
+	/* From the end: who leaves is replaced by one that has been looked at. Of a FORWARD both leave at once. */
 	for (uint32_t i = srv->gate.n; i > 0; i--) {
-		struct sb_show *show = sb_show_of(&sb_conn_at(srv, srv->gate.wait[i - 1])->session);
-		bool is_ip = is_stream_of_ip(srv, show);
+		struct sb_show *show;
+		bool is_ip;
 		int r;
 
+		if (i > srv->gate.n)
+			continue;
+		show = sb_show_of(&sb_conn_at(srv, srv->gate.wait[i - 1])->session);
 		if (show->ask_at > srv->now)
 			continue;
+		is_ip = is_stream_of_ip(srv, show);
 		r = show->tier == SB_GATE_READ && is_ip ? find_local(srv, show) : 0;
 		if (r < 0 && is_passing(r))
 			ask_later(srv, show);
@@ -182,10 +204,11 @@ static bool ask_some(struct sb_server *srv)
 		else if (show->tier != SB_GATE_READ || !is_ip)
 			ask_own(srv, show);
 		else if (n < SB_PEER_BATCH)
-			shows[n++] = show;
+			shows[n++] = in_hand(show);
 		else
 			is_more = true;
 	}
+	n = those_left(shows, n);
 	if (n > 0)
 		ask_peers(srv, shows, n);
 	return is_more;
