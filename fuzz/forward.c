@@ -203,15 +203,19 @@ static void open_pair(struct play *p, uint32_t slot)
 	sb_tell("pair %u: client %u", r->pairs - 1, slot);
 }
 
+static struct sim_conn *selected(const struct play *p)
+{
+	const struct fw_pair *pair = p->slot[p->current % SLOTS];
+
+	return !pair ? NULL : p->current < SLOTS ? pair->client : pair->up;
+}
+
+/* A client who is not there yet comes. */
 static struct sim_conn *current(struct play *p)
 {
-	uint32_t slot = p->current % SLOTS;
-
-	if (!p->slot[slot] && p->current < SLOTS)
-		open_pair(p, slot);
-	if (!p->slot[slot])
-		return NULL;
-	return p->current < SLOTS ? p->slot[slot]->client : p->slot[slot]->up;
+	if (!p->slot[p->current % SLOTS] && p->current < SLOTS)
+		open_pair(p, p->current);
+	return selected(p);
 }
 
 static void select_peer(struct play *p, uint32_t which)
@@ -226,7 +230,7 @@ static void select_peer(struct play *p, uint32_t which)
 static void knob(struct play *p, const struct sbs_event *e)
 {
 	struct sb_sys *k = p->r->k;
-	struct sim_conn *c = current(p);
+	struct sim_conn *c = selected(p);
 
 	switch (e->arg[0]) {
 	case 'z':
@@ -238,6 +242,9 @@ static void knob(struct play *p, const struct sbs_event *e)
 		break;
 	case 'o':
 		k->is_reversed = e->v & 1;
+		break;
+	case 'N':
+		k->sweep_at = k->calls + 1 + e->v;
 		break;
 	case 'E':
 		k->fds_max = k->fds + e->v < SIM_FDS ? k->fds + e->v : SIM_FDS;
@@ -339,7 +346,7 @@ static void act(struct play *p, const struct sbs_event *e)
 			sim_cut(p->r->k, c);
 		break;
 	case SBS_FAIL:
-		sim_fail(p->r->k, current(p), e->arg[0]);
+		sim_fail(p->r->k, selected(p), e->arg[0]);
 		break;
 	case SBS_KNOB:
 		knob(p, e);

@@ -51,6 +51,12 @@ static void check_reason(struct fw_run *r, struct fw_pair *p, int way, const str
 	if ((s->reason == SB_WHY_IDLE || s->reason == SB_WHY_STALLED) && !r->is_stopped && p->up &&
 	    now < active + (r->idle_timeout < 5 * SB_S ? r->idle_timeout : 5 * SB_S))
 		sb_found(WHO "ends with %s before its time", who(r, p, way), sb_reasons[s->reason].name);
+	if (s->reason == SB_WHY_GATE && s->err == 0 && r->k->faults == 0 &&
+	    fw_to(p, way)->read_n == fw_to(p, way)->out_n && !fw_to(p, way)->is_net_slow &&
+	    p->way[way].plan.shape.gate != SB_GATE_TIME)
+		sb_found(WHO "its gate stays closed, and all has been read", who(r, p, way));
+	if (way == SB_WAY_UP && p->up && p->up->dial_err && s->reason != SB_WHY_UPSTREAM && !r->is_stopped)
+		sb_found(WHO "could not connect, and ends with %s", who(r, p, way), sb_reasons[s->reason].name);
 	if (s->reason != SB_WHY_UPSTREAM)
 		return;
 	p->dial_failed = s->err;

@@ -36,6 +36,9 @@ bool sim_answer(struct sb_sys *k, struct sim_conn *c)
 	if (!c->is_dialing || k->is_black_hole)
 		return false;
 	c->is_dialing = false;
+	c->err = c->dial_err = sim_fault(k, SIM_CALL_DIALED, SIM_SITE);
+	if (c->err < 0)
+		c->is_spoilt = c->is_lost = c->is_rst = true;
 	sim_wake(k, c->fd);
 	return true;
 }
@@ -43,12 +46,11 @@ bool sim_answer(struct sb_sys *k, struct sim_conn *c)
 int sb_sys_connected(struct sb_sys *k, int fd)
 {
 	struct sim_conn *c = sim_stream(k, fd, "getsockopt");
-	int r = sim_fault(k, SIM_CALL_DIALED, SIM_SITE);
+	int r = c->err;
 
 	if (c->is_dialing)
 		sb_found("kernel: descriptor %d is asked what came of its connect, which has not been answered", fd);
-	if (r < 0)
-		c->is_spoilt = c->is_lost = c->is_rst = true;
+	c->err = 0;
 	sim_progress(k);
 	return r;
 }

@@ -110,6 +110,7 @@ struct sim_conn {
 		is_fin_seen;           /* the peer's: sent, as a segment of its own, arrived, read */
 	bool is_gone, is_rst, is_shut; /* the peer has closed both ways; has reset; the server's FIN is out */
 	bool is_dialed, is_dialing;    /* the server connects to this peer; it has not answered yet */
+	int dial_err;                  /* what it has answered, -errno */
 	bool is_lost;                  /* reset by a made-up failure, which the peer does not know of */
 	bool is_joined;                /* segments arrive together */
 	bool is_reader_slow;           /* the peer reads what it is told to, not all that comes */
