@@ -240,6 +240,7 @@ static bool read_pair(struct again *a, const uint8_t *p, size_t n, size_t eq, si
 			return refuse(a, SB_E_PLACE, col);
 		return read_value(a, skip ? &a->way[way][i] : &a->v[i], i, p + eq + 1, n - eq - 1, col, col + eq + 1);
 	}
+	a->word_way = skip ? again_ways[way] : "";
 	memcpy(a->word.p, p + skip, eq - skip);
 	a->word.n = eq - skip;
 	return refuse(a, SB_E_UNKNOWN, col);

@@ -36,7 +36,8 @@ struct again {
 	int code; /* 0, or why it is refused, and where */
 	uint32_t col;
 	int key;                /* the one it is refused for, or -1 */
-	struct again_text word; /* the key that there is not */
+	struct again_text word; /* the key that there is not, without its direction … */
+	const char *word_way;   /* … which is this, or "" */
 	struct again_text verb;
 	struct again_value v[SB_KEYS_N];
 	struct again_value way[2][SB_KEYS_N]; /* of up. and of down. */

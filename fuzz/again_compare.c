@@ -108,8 +108,13 @@ void again_compare_fault(const struct again *a, const struct sb_fault *fault)
 	naive_fault("line", fault, a->code, a->col);
 	for (n = 0; n < SB_KEYS_N; n++)
 		words[n] = sb_keys[n].name;
-	if (a->word.n)
-		naive_says_nearest("line", fault, naive_nearest(a->word.p, a->word.n, words, n));
+	if (a->word.n) {
+		const char *nearest = naive_nearest(a->word.p, a->word.n, words, n);
+		char meant[64];
+
+		snprintf(meant, sizeof(meant), "%s%s", a->word_way, nearest ? nearest : "");
+		naive_says_nearest("line", fault, nearest ? meant : NULL);
+	}
 	if (a->key < 0)
 		return;
 	if (a->code != SB_E_SYNTAX)

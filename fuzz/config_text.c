@@ -437,6 +437,9 @@ static void check_server(uint8_t fault_letter, long size)
 	failed = after_fault(k, call, err);
 	if (failed == -EADDRINUSE && call == SIM_CALL_BIND && r == 0)
 		failed = 0; /* a leftover of a unix socket, which went */
+	/* Which port is whose is the kernel's to say. */
+	if (r == SB_E_PLACE && code == 0 && strstr(fault.text, "listener of this server itself") && k->fds == 0)
+		return;
 	if (r != (failed ? failed : code) && !(config.listens_n > 40 && r == -EMFILE))
 		sb_found("config: it opens with %d (%s), it should be %d or %d", r, r < 0 ? fault.text : "", failed,
 			 code);
