@@ -424,6 +424,9 @@ static int check_ways(struct want *w, const struct again *a, const struct sb_ser
 	uint64_t seed = said->set ? said->num : SEED;
 	int r = sb_plan_make_ways(plans, in, on, limits, strict, fault);
 
+	if (sb_plan_make(&plans[SB_WAY_UP], in, on, limits, strict, NULL) != SB_E_PLACE)
+		sb_found("plan: a FORWARD is made into one plan");
+	(void)sb_plan_make_ways(plans, in, on, limits, strict, NULL);
 	want_ways(w, a, on, strict, limits);
 	for (int way = 0; way < SB_WAYS && r == 0 && w->code == 0; way++)
 		compare_plan(w, of_way(a, way), &plans[way], way == SB_WAY_UP ? seed : random_word(seed, 1));

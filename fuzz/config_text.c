@@ -470,7 +470,7 @@ static void check_refusal(const struct sb_fault *fault, const struct sb_config_r
 	if (want.code == SB_E_UNKNOWN && strncmp(option, "io=", 3) != 0 && strncmp(option, "log=", 4) != 0 &&
 	    strncmp(option, "log-level=", 10) != 0)
 		naive_says_nearest("config", fault, again_option_meant(option));
-	if (want.code == SB_E_RANGE && strncmp(option, "allow=", 6) != 0)
+	if (want.code == SB_E_RANGE && strncmp(option, "allow=", 6) != 0 && strncmp(option, "forward-to=", 11) != 0)
 		naive_says("config", fault, again_limit_range(option, room));
 }
 

@@ -229,7 +229,7 @@ static void check_log(const struct fw_run *r, const struct fw_pair *p, int way)
 
 void fw_over(struct fw_run *r)
 {
-	bool is_whole = !r->k->is_log_broken && r->log_n < FW_LOG_MAX && !strstr(r->log, "suppressed");
+	bool is_whole = r->srv->log.level >= SB_LOG_INFO && !r->k->is_log_broken && r->log_n < FW_LOG_MAX && !strstr(r->log, "suppressed");
 
 	for (uint32_t i = 0; i < r->pairs; i++) {
 		const struct fw_pair *p = &r->pair[i];
