@@ -29,6 +29,7 @@ static const struct sb_key_row keys[] = {
 	{"limit", SB_T_SIZE, SB_G_CUTTING, SB_ON_TCP | SB_ON_UNIX, 1, K(K(K(1024))), NULL, NULL},
 	{"flip", SB_T_SIZE, SB_G_CUTTING, SB_ON_TCP | SB_ON_UNIX, 0, K(K(K(1024))), NULL, NULL},
 	{"seed", SB_T_COUNT, SB_G_SEED, SB_ON_ANY, 0, UINT64_MAX, NULL, NULL},
+	{"to", SB_T_TEXT, SB_G_FORWARD, SB_ON_TCP | SB_ON_UNIX, 1, 300, NULL, NULL},
 	{"drop", SB_T_TEXT, SB_G_DATAGRAM, SB_ON_UDP, 1, 256, NULL, NULL},
 	{"dup", SB_T_TEXT, SB_G_DATAGRAM, SB_ON_UDP, 1, 256, NULL, NULL},
 	{"reorder", SB_T_TEXT, SB_G_DATAGRAM, SB_ON_UDP, 1, 256, NULL, NULL},
@@ -64,11 +65,14 @@ static const struct {
 	 SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
 	{"CHARGEN", SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN |
 			    SB_G_PORT | SB_G_OPT | SB_G_STEPS},
+	{"FORWARD", SB_G_FRAMING | SB_G_SEED | SB_G_FORWARD | SB_G_LISTEN | SB_G_PORT | SB_G_OPT},
 	{"SOURCE", SB_G_FRAMING | SB_G_READ | SB_G_SOURCE | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING |
 			   SB_G_RECEIPT | SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
 	{"SCRIPT", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN |
 			   SB_G_PORT | SB_G_OPT | SB_G_STEPS},
 };
+
+const char *const again_ways[2] = {"up.", "down."};
 
 const struct sb_key_row *again_key(int i)
 {
@@ -185,6 +189,7 @@ static bool read_word(struct again *a, const struct sb_key_row *key, struct agai
 bool again_read_value(struct again *a, const struct sb_key_row *key, struct again_value *v, const uint8_t *p, size_t n,
 		      size_t col)
 {
+	a->refused = v;
 	v->set = true;
 	v->num = v->at = 0;
 	v->col = (uint32_t)col;
@@ -203,13 +208,14 @@ bool again_read_value(struct again *a, const struct sb_key_row *key, struct agai
 	}
 }
 
-static bool read_key(struct again *a, int i, const uint8_t *p, size_t n, size_t key_col, size_t col)
+static bool read_key(struct again *a, struct again_value *v, int i, const uint8_t *p, size_t n, size_t key_col,
+		     size_t col)
 {
-	a->key = i;
-	if (a->v[i].set)
+	a->refused = v;
+	if (v->set)
 		return again_refuse(a, SB_E_DUPLICATE, key_col);
-	a->v[i].key_col = (uint32_t)key_col;
-	return again_read_value(a, again_key(i), &a->v[i], p, n, col);
+	v->key_col = (uint32_t)key_col;
+	return again_read_value(a, again_key(i), v, p, n, col);
 }
 
 static bool read_opt(struct again *a, const uint8_t *p, size_t n, size_t eq, size_t col)
@@ -231,6 +237,27 @@ static bool read_opt(struct again *a, const uint8_t *p, size_t n, size_t eq, siz
 	return again_read_text(a, &o->value, p + eq + 1, n - eq - 1, col + eq + 1);
 }
 
+static bool read_pair(struct again *a, const uint8_t *p, size_t n, size_t eq, size_t col)
+{
+	int way = eq >= 3 && memcmp(p, "up.", 3) == 0 ? 0 : eq >= 5 && memcmp(p, "down.", 5) == 0 ? 1 : 2;
+	size_t skip = way < 2 ? strlen(again_ways[way]) : 0;
+
+	for (int i = 0; i < SB_KEYS_N; i++) {
+		unsigned group = again_key(i)->group;
+
+		if (!naive_is(p + skip, eq - skip, sb_keys[i].name))
+			continue;
+		a->key = i;
+		if (skip && group != SB_G_READ && group != SB_G_CUTTING && group != SB_G_ENDING)
+			return again_refuse(a, SB_E_PLACE, col);
+		return read_key(a, skip ? &a->way[way][i] : &a->v[i], i, p + eq + 1, n - eq - 1, col, col + eq + 1);
+	}
+	a->word_way = skip ? again_ways[way] : "";
+	memcpy(a->word.p, p + skip, eq - skip);
+	a->word.n = eq - skip;
+	return again_refuse(a, SB_E_UNKNOWN, col);
+}
+
 static bool read_token(struct again *a, const uint8_t *p, size_t n, size_t col)
 {
 	const uint8_t *at = n ? memchr(p, '=', n) : NULL;
@@ -246,12 +273,7 @@ static bool read_token(struct again *a, const uint8_t *p, size_t n, size_t col)
 		return again_refuse(a, SB_E_SYNTAX, col + n);
 	if (eq >= 4 && memcmp(p, "opt.", 4) == 0)
 		return read_opt(a, p, n, eq, col);
-	for (int i = 0; i < SB_KEYS_N; i++)
-		if (naive_is(p, eq, sb_keys[i].name))
-			return read_key(a, i, p + eq + 1, n - eq - 1, col, col + eq + 1);
-	memcpy(a->word.p, p, eq);
-	a->word.n = eq;
-	return again_refuse(a, SB_E_UNKNOWN, col);
+	return read_pair(a, p, n, eq, col);
 }
 
 static bool read_verb(struct again *a, const uint8_t *p, size_t n)
@@ -280,7 +302,7 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 	a->part = AGAIN_KEYS;
 	a->opts_n = a->word.n = a->steps_n = a->verb.n = 0;
 	for (int i = 0; i < SB_KEYS_N; i++)
-		a->v[i].set = false;
+		a->v[i].set = a->way[0][i].set = a->way[1][i].set = false;
 	if (n && p[n - 1] == '\n')
 		n--;
 	if (n && p[n - 1] == '\r')
@@ -325,6 +347,9 @@ uint32_t again_misplaced(const struct again *a, unsigned groups, unsigned on)
 		if (a->v[i].set && (!(key->group & groups) || !(key->on & on)) &&
 		    (first == 0 || a->v[i].key_col < first))
 			first = a->v[i].key_col;
+		for (int way = 0; way < 2 && !(groups & SB_G_FORWARD); way++)
+			if (a->way[way][i].set && (first == 0 || a->way[way][i].key_col < first))
+				first = a->way[way][i].key_col;
 	}
 	if (a->opts_n && !(groups & SB_G_OPT) && (first == 0 || a->opts[0].col < first))
 		first = a->opts[0].col;

@@ -44,9 +44,12 @@ struct again {
 	int key;                /* the one it is refused for, or -1 */
 	int step;               /* the same of steps */
 	bool is_step;           /* word is a step */
-	struct again_text word; /* the key that there is not */
+	struct again_text word; /* the key that there is not, without its direction … */
+	const char *word_way;   /* … which is this, or "" */
 	struct again_text verb;
 	struct again_value v[SB_KEYS_N];
+	struct again_value way[2][SB_KEYS_N]; /* of up. and of down. */
+	const struct again_value *refused;    /* the value it is refused for */
 	struct again_opt opts[AGAIN_OPTS_MAX + 1];
 	size_t opts_n;
 	struct again_step steps[AGAIN_STEPS_MAX + 1];
@@ -79,6 +82,9 @@ const struct sb_service *again_service(const struct again *a, unsigned *groups);
 
 /* Where it is refused for a key that does not belong: the column, or 0. */
 uint32_t again_misplaced(const struct again *a, unsigned groups, unsigned on);
+
+/* "up." and "down." */
+extern const char *const again_ways[2];
 
 /* Says FOUND unless the line says the same; and what is said about a refusal is about the right thing. */
 void again_compare(const struct again *a, const struct sb_line *line);

@@ -34,12 +34,12 @@ void again_compare_value(const struct sb_line *line, const struct sb_key_row *ke
 		sb_found("line: %s is %" PRIu64 ", which is out of its range", key->name, v->num);
 }
 
-static void compare_key(const struct again *a, const struct sb_line *line, int i)
+static void compare_key(const struct sb_line *line, int i, const struct sb_value *v, const struct again_value *w)
 {
-	if (line->v[i].set != a->v[i].set)
-		sb_found("line: %s= is %s", sb_keys[i].name, line->v[i].set ? "set" : "not set");
-	if (line->v[i].set)
-		again_compare_value(line, again_key(i), &line->v[i], &a->v[i]);
+	if (v->set != w->set)
+		sb_found("line: %s= is %s", sb_keys[i].name, v->set ? "set" : "not set");
+	if (v->set)
+		again_compare_value(line, again_key(i), v, w);
 }
 
 void again_compare(const struct again *a, const struct sb_line *line)
@@ -48,7 +48,9 @@ void again_compare(const struct again *a, const struct sb_line *line)
 		sb_found("line: the verb is \"%.*s\" at column %u", (int)line->verb.n, (const char *)line->verb.p,
 			 line->verb_col);
 	for (int i = 0; i < SB_KEYS_N; i++)
-		compare_key(a, line, i);
+		compare_key(line, i, &line->v[i], &a->v[i]);
+	for (int i = 0; i < 2 * SB_KEYS_N; i++)
+		compare_key(line, i / 2, &line->way[i % 2][i / 2], &a->way[i % 2][i / 2]);
 	if (line->opts_n != a->opts_n)
 		sb_found("line: %d options, it says; there are %zu", line->opts_n, a->opts_n);
 	for (size_t i = 0; i < a->opts_n; i++) {
@@ -120,18 +122,26 @@ static void compare_value_fault(const struct again *a, const struct sb_key_row *
 	naive_says_nearest("line", fault, naive_nearest(v->text.p, v->text.n, words, n));
 }
 
-void again_compare_fault(const struct again *a, const struct sb_fault *fault)
+static void compare_word(const struct again *a, const struct sb_fault *fault)
 {
-	const char *words[64];
+	const char *words[64], *nearest;
+	char meant[64];
 	size_t n = 0;
 
-	naive_fault("line", fault, a->code, a->col);
 	for (; n < (a->is_step ? (size_t)SB_STEPS_N : (size_t)SB_KEYS_N); n++)
 		words[n] = a->is_step ? sb_step_rows[n].name : sb_keys[n].name;
+	nearest = naive_nearest(a->word.p, a->word.n, words, n);
+	snprintf(meant, sizeof(meant), "%s%s", a->is_step ? "" : a->word_way, nearest ? nearest : "");
+	naive_says_nearest("line", fault, nearest ? meant : NULL);
+}
+
+void again_compare_fault(const struct again *a, const struct sb_fault *fault)
+{
+	naive_fault("line", fault, a->code, a->col);
 	if (a->word.n)
-		naive_says_nearest("line", fault, naive_nearest(a->word.p, a->word.n, words, n));
+		compare_word(a, fault);
 	if (a->key >= 0)
-		compare_value_fault(a, again_key(a->key), &a->v[a->key], fault);
+		compare_value_fault(a, again_key(a->key), a->refused, fault);
 	if (a->step >= 0)
 		compare_value_fault(a, again_step(a->step), &a->steps[a->steps_n - 1].v, fault);
 }
@@ -171,16 +181,26 @@ size_t again_put_value(char *room, const struct sb_key_row *key, const struct ag
 	return n;
 }
 
+static size_t put_keys(char *room, const char *prefix, const struct again_value *v)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < SB_KEYS_N; i++) {
+		if (!v[i].set)
+			continue;
+		n += (size_t)snprintf(room + n, 64, " %s%s=", prefix, sb_keys[i].name);
+		n += again_put_value(room + n, again_key(i), &v[i]);
+	}
+	return n;
+}
+
 size_t again_print(const struct again *a, char *room)
 {
 	size_t n = put_text(room, &a->verb, false);
 
-	for (int i = 0; i < SB_KEYS_N; i++) {
-		if (!a->v[i].set)
-			continue;
-		n += (size_t)snprintf(room + n, 64, " %s=", sb_keys[i].name);
-		n += again_put_value(room + n, again_key(i), &a->v[i]);
-	}
+	n += put_keys(room + n, "", a->v);
+	for (int way = 0; way < 2; way++)
+		n += put_keys(room + n, again_ways[way], a->way[way]);
 	for (size_t i = 0; i < a->opts_n; i++) {
 		n += (size_t)snprintf(room + n, 64, " opt.");
 		n += put_text(room + n, &a->opts[i].name, false);

@@ -13,6 +13,7 @@ static const struct sb_limit_row rows[] = {
 	{"max-conns", SB_UNIT_COUNT, 4096, 1024, 1, 1000000, NULL},
 	{"max-conns-per-ip", SB_UNIT_COUNT, 0, 64, 0, 1000000, NULL},
 	{"first-byte-timeout", SB_UNIT_TIME, 0, 10 * S, 0, 3600 * S, NULL},
+	{"connect-timeout", SB_UNIT_TIME, 10 * S, 10 * S, MS, 3600 * S, NULL},
 	{"frame-timeout", SB_UNIT_TIME, 60 * S, 30 * S, 0, 3600 * S, NULL},
 	{"idle-timeout", SB_UNIT_TIME, 600 * S, 60 * S, 0, 86400 * S, NULL},
 	{"max-lifetime", SB_UNIT_TIME, 0, 300 * S, 0, 86400 * S, NULL},
@@ -29,10 +30,10 @@ static const struct sb_limit_row rows[] = {
 	{"udp-held", SB_UNIT_SIZE, 4 << 20, 1 << 20, 128 << 10, UINT64_C(1) << 30, NULL},
 };
 
-static const char *const switches[] = {"io", "allow", "log", "log-level"};
+static const char *const switches[] = {"io", "allow", "log", "log-level", "forward-to"};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug"};
 
-enum { ROWS = sizeof(rows) / sizeof(rows[0]), SWITCHES = 4 };
+enum { ROWS = sizeof(rows) / sizeof(rows[0]), SWITCHES = 5, FORWARD_TO_MAX = 16 };
 
 static const struct sb_limit_row *row_of(int i)
 {
@@ -196,6 +197,26 @@ int again_endpoint(struct again_endpoint *e, const uint8_t *p, size_t n, uint32_
 
 /* ---- options ---- */
 
+/* "CIDR:PORT", the range in brackets or not; "unix:PATH". */
+static int set_forward_to(struct again_config *c, const uint8_t *p, size_t n)
+{
+	struct again_range range;
+	size_t colon = n;
+	uint64_t port;
+
+	if (c->forward_to_n == FORWARD_TO_MAX)
+		return SB_E_LIMIT;
+	c->forward_to_n++;
+	if (n > 5 && memcmp(p, "unix:", 5) == 0)
+		return 0;
+	while (colon > 0 && p[colon - 1] != ':')
+		colon--;
+	if (colon < 2 || naive_count(p + colon, n - colon, &port) < 0 || port < 1 || port > 65535)
+		return SB_E_TYPE;
+	n = colon - 1;
+	return p[0] == '[' && p[n - 1] == ']' ? again_cidr(&range, p + 1, n - 2) : again_cidr(&range, p, n);
+}
+
 static int set_switch(struct again_config *c, size_t i, const uint8_t *p, size_t n)
 {
 	bool *has = i == 0 ? &c->has_io : i == 2 ? &c->has_log : &c->has_level;
@@ -205,6 +226,8 @@ static int set_switch(struct again_config *c, size_t i, const uint8_t *p, size_t
 			return SB_E_LIMIT;
 		return again_cidr(&c->allow[c->allow_n++], p, n);
 	}
+	if (i == 4)
+		return set_forward_to(c, p, n);
 	if (*has)
 		return SB_E_DUPLICATE;
 	*has = true;

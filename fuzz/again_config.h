@@ -39,6 +39,7 @@ struct again_config {
 	int level;
 	struct again_range allow[AGAIN_ALLOW_MAX];
 	size_t allow_n;
+	size_t forward_to_n;
 	struct again_endpoint endpoint[AGAIN_LISTENS_MAX];
 };
 

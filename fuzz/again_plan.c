@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "again_config.h"
 #include "again_cuts.h"
 #include "again_fates.h"
 #include "again_steps.h"
@@ -291,22 +292,12 @@ static int want_syn(const struct again *a, uint64_t most, uint32_t *col)
 	return r;
 }
 
-static bool want_plan(struct want *w, const struct again *a, unsigned on, bool strict, const struct sb_limits *limits)
+/* What says nothing of a source. */
+static bool want_rest(struct want *w, const struct again *a, bool strict, const struct sb_limits *limits)
 {
 	const struct again_value *stop = value(a, SB_KEY_STOPREAD);
-	unsigned groups = 0;
-	bool is_script;
-	uint32_t col;
+	bool is_script = strcmp(w->service->name, "SCRIPT") == 0;
 
-	w->service = again_service(a, &groups);
-	if (!w->service)
-		return refuse(w, SB_E_UNKNOWN, 1);
-	w->is_endless = strcmp(w->service->name, "CHARGEN") == 0;
-	w->is_source = w->is_endless || strcmp(w->service->name, "SOURCE") == 0;
-	is_script = strcmp(w->service->name, "SCRIPT") == 0;
-	col = again_misplaced(a, groups, on);
-	if (col)
-		return refuse(w, SB_E_PLACE, col);
 	if (!want_framing(w, a))
 		return false;
 	if (stop->set && stop->num > limits->v[SB_LIMIT_DELAY])
@@ -318,10 +309,26 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 		w->code = again_fates_code(a, limits, strict, &w->col);
 	if (w->code == 0)
 		w->code = want_syn(a, limits->v[SB_LIMIT_DELAY], &w->col);
-	if (w->code < 0)
-		return false;
-	if (is_script && a->steps_n == 0)
+	if (w->code == 0 && is_script && a->steps_n == 0)
 		return refuse(w, SB_E_SYNTAX, 1 + sizeof("SCRIPT") - 1);
+	return w->code == 0;
+}
+
+static bool want_plan(struct want *w, const struct again *a, unsigned on, bool strict, const struct sb_limits *limits)
+{
+	unsigned groups = 0;
+	uint32_t col;
+
+	w->service = again_service(a, &groups);
+	if (!w->service)
+		return refuse(w, SB_E_UNKNOWN, 1);
+	w->is_endless = strcmp(w->service->name, "CHARGEN") == 0;
+	w->is_source = w->is_endless || strcmp(w->service->name, "SOURCE") == 0;
+	col = again_misplaced(a, groups, on);
+	if (col)
+		return refuse(w, SB_E_PLACE, col);
+	if (!want_rest(w, a, strict, limits))
+		return false;
 	if (w->is_endless) {
 		w->count = UINT64_MAX;
 		w->len = 72;
@@ -333,7 +340,76 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 	return on != SB_ON_UDP || want_datagrams(w, a, strict);
 }
 
-static void compare_plan(const struct want *w, const struct again *a, const struct sb_plan *plan)
+/* ---- FORWARD: a plan for each direction ---- */
+
+static bool is_forward(const struct again *a)
+{
+	return naive_is(a->verb.p, a->verb.n, "FORWARD");
+}
+
+/* The line as if there were one direction alone; the seed is said apart. */
+static const struct again *of_way(const struct again *a, int way)
+{
+	static struct again of;
+
+	for (int i = 0; i < SB_KEYS_N; i++) {
+		unsigned group = again_key(i)->group;
+		bool is_way = group == SB_G_READ || group == SB_G_CUTTING || group == SB_G_ENDING;
+		const struct again_value *v = is_way ? &a->way[way][i] : &a->v[i];
+
+		of.v[i].set = false;
+		if (v->set && i != SB_KEY_SEED)
+			of.v[i] = *v;
+	}
+	return &of;
+}
+
+static bool is_random(const struct again *a, int way)
+{
+	const struct again_value *frag = &a->way[way][SB_KEY_FRAG];
+
+	return frag->set && naive_is(frag->text.p, frag->text.n, "random");
+}
+
+static bool want_ways(struct want *w, const struct again *a, unsigned on, bool strict, const struct sb_limits *limits)
+{
+	const struct again_value *seed = value(a, SB_KEY_SEED);
+	unsigned groups = 0;
+	uint32_t col;
+
+	w->service = again_service(a, &groups);
+	if (on == SB_ON_UDP)
+		return refuse(w, SB_E_PLACE, 1);
+	if (!value(a, SB_KEY_TO)->set)
+		return refuse(w, SB_E_SYNTAX, 1);
+	if (seed->set && !is_random(a, 0) && !is_random(a, 1))
+		return refuse(w, SB_E_PLACE, seed->key_col);
+	col = again_misplaced(a, groups, on);
+	if (col)
+		return refuse(w, SB_E_PLACE, col);
+	return want_rest(w, of_way(a, 0), strict, limits) && want_rest(w, of_way(a, 1), strict, limits);
+}
+
+/* Where it leads, as numbers. */
+static bool want_to(struct want *w, const struct again *a)
+{
+	const struct again_value *to = value(a, SB_KEY_TO);
+	struct again_endpoint e;
+	uint32_t col = 0;
+	int r = again_endpoint(&e, to->text.p, to->text.n, &col);
+
+	if (r < 0)
+		return refuse(w, r, to->col + (col ? col - 1 : 0));
+	if (e.on == SB_ON_UDP)
+		return refuse(w, SB_E_PLACE, to->col);
+	if (e.on == SB_ON_TCP && e.addr.port == 0)
+		return refuse(w, SB_E_RANGE, to->col);
+	if (value(a, SB_KEY_PREAMBLE)->set && value(a, SB_KEY_PREAMBLE)->num)
+		return refuse(w, SB_E_PLACE, value(a, SB_KEY_PREAMBLE)->key_col);
+	return true;
+}
+
+static void compare_plan(const struct want *w, const struct again *a, const struct sb_plan *plan, uint64_t seed)
 {
 	const struct again_value *recv = value(a, SB_KEY_RECV), *stop = value(a, SB_KEY_STOPREAD),
 				 *close = value(a, SB_KEY_CLOSE);
@@ -353,8 +429,10 @@ static void compare_plan(const struct want *w, const struct again *a, const stru
 		sb_found("plan: hash is %d", plan->is_hashed);
 	if (plan->syn.is_drop != value(a, SB_KEY_SYN)->set || (plan->syn.is_drop && plan->syn.until != syn_of(a)))
 		sb_found("plan: syn drops for %" PRIu64 " ns", plan->syn.until);
-	again_compare_cuts(a, plan, SEED);
-	again_compare_fates(a, plan, SEED);
+	again_compare_cuts(a, plan, seed);
+	if (strcmp(w->service->name, "FORWARD") == 0)
+		return;
+	again_compare_fates(a, plan, seed);
 	if (!w->is_source)
 		return;
 	if (plan->source.count != w->count || plan->source.len != w->len || plan->source.pattern != w->pattern)
@@ -397,6 +475,25 @@ static void compare_refusal(const struct want *w, const struct again *a, struct 
 	naive_says_nearest("plan", fault, naive_nearest(a->verb.p, a->verb.n, names, n));
 }
 
+static int check_ways(struct want *w, const struct again *a, const struct sb_service_in *in, unsigned on, bool strict,
+		      const struct sb_limits *limits, struct sb_fault *fault)
+{
+	static struct sb_plan plans[SB_WAYS];
+	const struct again_value *said = value(a, SB_KEY_SEED);
+	uint64_t seed = said->set ? said->num : SEED;
+	int r = sb_plan_make_ways(plans, in, on, limits, strict, fault);
+
+	if (sb_plan_make(&plans[SB_WAY_UP], in, on, limits, strict, NULL) != SB_E_PLACE)
+		sb_found("plan: a FORWARD is made into one plan");
+	(void)sb_plan_make_ways(plans, in, on, limits, strict, NULL);
+	want_ways(w, a, on, strict, limits);
+	for (int way = 0; way < SB_WAYS && r == 0 && w->code == 0; way++)
+		compare_plan(w, of_way(a, way), &plans[way], way == SB_WAY_UP ? seed : random_word(seed, 1));
+	if (r < 0 && r == w->code)
+		compare_refusal(w, a, fault);
+	return r;
+}
+
 uint64_t again_check_plan(const struct again *a, const struct sb_line *line, unsigned on, bool strict, bool small)
 {
 	struct sb_service_in in = {.line = line, .files = files, .files_n = FILES, .seed = SEED, .scratch = scratch};
@@ -413,6 +510,13 @@ uint64_t again_check_plan(const struct again *a, const struct sb_line *line, uns
 		limits.v[SB_LIMIT_BYTES] = 1000;
 		limits.v[SB_LIMIT_DELAY] = SB_S;
 	}
+	if (is_forward(a)) {
+		r = check_ways(&w, a, &in, on, strict, &limits, &fault);
+		if (r != w.code)
+			sb_found("plan: it is %s (%s), it should be %s at %u", r < 0 ? sb_errname(r) : "good",
+				 fault.text, w.code < 0 ? sb_errname(w.code) : "good", w.col);
+		return (uint64_t)-r * 31;
+	}
 	r = sb_plan_make(&plan, &in, on, &limits, strict, &fault);
 	if (sb_plan_make(&plan, &in, on, &limits, strict, NULL) != r)
 		sb_found("plan: without a fault to fill it is another");
@@ -423,7 +527,7 @@ uint64_t again_check_plan(const struct again *a, const struct sb_line *line, uns
 	if (r < 0)
 		compare_refusal(&w, a, &fault);
 	else
-		compare_plan(&w, a, &plan);
+		compare_plan(&w, a, &plan, SEED);
 	return (uint64_t)-r * 31 + w.period;
 }
 
@@ -431,7 +535,10 @@ int again_plan_code(const struct again *a, unsigned on, bool strict, const struc
 {
 	struct want w = {0};
 
-	want_plan(&w, a, on, strict, limits);
+	if (!is_forward(a))
+		want_plan(&w, a, on, strict, limits);
+	else if (want_ways(&w, a, on, strict, limits))
+		want_to(&w, a);
 	*col = w.col;
 	return w.code;
 }

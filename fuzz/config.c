@@ -56,12 +56,18 @@ static size_t split(struct fuzz_config *f, const char *text, char by, const char
 	return n;
 }
 
-/* An option again takes the place of the first, but allow=, which there may be several of. */
+/* There may be several of it. */
+static bool is_list(const char *option)
+{
+	return strncmp(option, "allow=", 6) == 0 || strncmp(option, "forward-to=", 11) == 0;
+}
+
+/* An option again takes the place of the first. */
 void fuzz_config_set(struct fuzz_config *f, const char *option)
 {
 	size_t name = strcspn(option, "=") + 1;
 
-	for (size_t i = 0; i < f->c.options_n && strncmp(option, "allow=", name) != 0; i++)
+	for (size_t i = 0; i < f->c.options_n && !is_list(option); i++)
 		if (strncmp(f->options[i], option, name) == 0) {
 			f->options[i] = option;
 			return;

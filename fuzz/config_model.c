@@ -26,7 +26,7 @@ static uint64_t pools(const struct again_config *want, uint64_t n[3])
 void config_model_size(const struct again_config *want, long size)
 {
 	uint64_t n[3], all = pools(want, n), conns = want->v[SB_LIMIT_CONNS];
-	uint64_t more = 6500 * conns + 15000 * want->v[SB_LIMIT_PORTS] + 12000 * want->v[SB_LIMIT_LINES] + (5 << 20);
+	uint64_t more = 6500 * conns + 20000 * want->v[SB_LIMIT_PORTS] + 16000 * want->v[SB_LIMIT_LINES] + (8 << 20);
 
 	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + more)
 		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,

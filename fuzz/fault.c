@@ -407,12 +407,18 @@ void sb_fuzz_sweep(const uint8_t *data, size_t n)
 	}
 }
 
+/* A server connects only for a FORWARD, which has a target of its own, and that a sweep. */
+static bool is_of_forward(enum sim_call call)
+{
+	return call == SIM_CALL_DIAL || call == SIM_CALL_DIALED;
+}
+
 int sb_fuzz_sweep_end(void)
 {
 	uint32_t pairs = 0, pairs_all = 0, cells = 0, cells_all = 0;
 
 	for (enum sim_call call = 0; call < SIM_CALLS; call++)
-		for (uint32_t nth = 0; nth < errnos_of(call); nth++) {
+		for (uint32_t nth = 0; !is_of_forward(call) && nth < errnos_of(call); nth++) {
 			bool has = false;
 
 			for (uint32_t i = 0; i < sites_n; i++)

@@ -36,6 +36,7 @@ static const struct range {
 	{"max-conns", SB_LIMIT_CONNS, '#', 1, 1000000},
 	{"max-conns-per-ip", SB_LIMIT_CONNS_PER_IP, '#', 0, 1000000},
 	{"first-byte-timeout", SB_LIMIT_FIRST_BYTE, 'T', 0, 3600 * SECOND},
+	{"connect-timeout", SB_LIMIT_CONNECT, 'T', 1000000, 3600 * SECOND},
 	{"frame-timeout", SB_LIMIT_FRAME, 'T', 0, 3600 * SECOND},
 	{"idle-timeout", SB_LIMIT_IDLE, 'T', 0, 86400 * SECOND},
 	{"max-lifetime", SB_LIMIT_LIFE, 'T', 0, 86400 * SECOND},

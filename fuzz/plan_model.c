@@ -263,6 +263,7 @@ static const struct {
 	uint64_t loopback, strict;
 } defaults[] = {
 	{"first-byte-timeout", SB_LIMIT_FIRST_BYTE, 0, 10000000000},
+	{"connect-timeout", SB_LIMIT_CONNECT, 10000000000, 10000000000},
 	{"frame-timeout", SB_LIMIT_FRAME, 60000000000, 30000000000},
 	{"idle-timeout", SB_LIMIT_IDLE, 600000000000, 60000000000},
 	{"max-lifetime", SB_LIMIT_LIFE, 0, 300000000000},

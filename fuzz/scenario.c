@@ -34,14 +34,21 @@ uint64_t sb_fuzz_digest(void)
 	return digest;
 }
 
+static bool is_same_value(int i, const struct sb_value *a, const struct sb_value *b)
+{
+	return a->set == b->set && a->at == b->at &&
+	       (!a->set || sb_keys[i].type != SB_T_TEXT || sb_slice_eq(a->text, b->text)) &&
+	       (!a->set || a->num == b->num);
+}
+
 static void check_same(const struct sb_line *a, const struct sb_line *b)
 {
 	bool is_same = sb_slice_eq(a->verb, b->verb) && a->opts_n == b->opts_n && a->steps_n == b->steps_n;
 
 	for (int i = 0; i < SB_KEYS_N; i++)
-		is_same = is_same && a->v[i].set == b->v[i].set && a->v[i].at == b->v[i].at &&
-			  (!a->v[i].set || sb_keys[i].type != SB_T_TEXT || sb_slice_eq(a->v[i].text, b->v[i].text)) &&
-			  (!a->v[i].set || a->v[i].num == b->v[i].num);
+		is_same = is_same && is_same_value(i, &a->v[i], &b->v[i]) &&
+			  is_same_value(i, &a->way[0][i], &b->way[0][i]) &&
+			  is_same_value(i, &a->way[1][i], &b->way[1][i]);
 	for (int i = 0; i < a->opts_n; i++)
 		is_same = is_same && sb_slice_eq(a->opts[i].name, b->opts[i].name) &&
 			  sb_slice_eq(a->opts[i].value, b->opts[i].value);

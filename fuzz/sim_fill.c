@@ -12,16 +12,26 @@ static bool is_reached(const struct sim_fd *l, const struct sb_addr *to)
 	return l->type == SIM_LISTENER && l->addr.family == to->family && l->addr.port == to->port;
 }
 
+static struct sim_fd *reached(struct sb_sys *k, const struct sb_addr *to)
+{
+	for (uint32_t i = 0; i < k->slots; i++)
+		if (is_reached(&k->fd[i], to))
+			return &k->fd[i];
+	return NULL;
+}
+
+bool sim_is_own(struct sb_sys *k, const struct sb_addr *to)
+{
+	return reached(k, to) != NULL;
+}
+
 int sim_fill(struct sb_sys *k, struct sim_fd *f, const struct sb_addr *to, const void *site)
 {
-	struct sim_fd *l = NULL;
+	struct sim_fd *l = reached(k, to);
 	int r = sim_fault(k, SIM_CALL_CONNECT, site);
 
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < k->slots; i++)
-		if (is_reached(&k->fd[i], to))
-			l = &k->fd[i];
 	if (!l)
 		return -ECONNREFUSED;
 	if (l->is_filled || l->backlog > 0)

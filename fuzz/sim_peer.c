@@ -8,24 +8,36 @@
 
 enum { WINDOW = 64 * 1024 };
 
-struct sim_conn *sim_connect(struct sb_sys *k, int fd, const struct sb_addr *from)
+struct sim_conn *sim_new(struct sb_sys *k, int fd, const struct sb_addr *from)
 {
-	const struct sim_fd *f;
 	struct sim_conn *c;
 	uint8_t *sent, *out;
 
-	if (fd < 0 || k->conns == SIM_CONNS)
-		return NULL;
-	f = &k->fd[(uint32_t)fd % SIM_FDS];
-	if (f->fd != fd || (f->type != SIM_LISTENER && f->type != SIM_DGRAM))
+	if (k->conns == SIM_CONNS)
 		return NULL;
 	c = &k->conn[k->conns++];
 	sent = c->sent;
 	out = c->out;
 	*c = (struct sim_conn){.sent = sent, .out = out, .addr = *from, .listener_fd = fd, .fd = -1};
-	c->is_dgram = f->type == SIM_DGRAM;
 	c->window = WINDOW;
-	c->opened = k->now;
+	c->opened = c->active = c->in_at = c->out_at = k->now;
+	return c;
+}
+
+struct sim_conn *sim_connect(struct sb_sys *k, int fd, const struct sb_addr *from)
+{
+	const struct sim_fd *f;
+	struct sim_conn *c;
+
+	if (fd < 0)
+		return NULL;
+	f = &k->fd[(uint32_t)fd % SIM_FDS];
+	if (f->fd != fd || (f->type != SIM_LISTENER && f->type != SIM_DGRAM))
+		return NULL;
+	c = sim_new(k, fd, from);
+	if (!c)
+		return NULL;
+	c->is_dgram = f->type == SIM_DGRAM;
 	sim_wake(k, fd);
 	return c;
 }

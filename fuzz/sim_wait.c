@@ -32,6 +32,8 @@ static unsigned stream_ready(const struct sim_conn *c)
 	bool is_end = c->is_fin_here || c->is_rst;
 	unsigned bits = 0;
 
+	if (c->is_dialing)
+		return 0;
 	if ((c->in_n < c->here_n && !c->is_late_in) || (is_end && !c->is_late_in) || c->err)
 		bits |= SB_POLL_IN;
 	if (is_end && !c->is_late_in)
@@ -98,7 +100,7 @@ static void arrive(struct sb_sys *k)
 		struct sim_conn *c = &k->conn[i];
 		bool is_new;
 
-		if (c->fd < 0)
+		if (c->fd < 0 || (c->is_dialing && !sim_answer(k, c)))
 			continue;
 		sim_read(k, c);
 		is_new = arrive_bytes(c);

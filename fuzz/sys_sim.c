@@ -249,14 +249,14 @@ int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 	return r;
 }
 
-/* The server connects to none but itself. */
+/* To a server of somebody else, to a listener of our own to fill its queue, or a datagram socket to itself. */
 int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 {
 	struct sim_fd *f = sim_get(k, fd, "connect");
 	int r;
 
 	if (f->type == SIM_SOCKET && f->is_stream)
-		return sim_fill(k, f, addr, SIM_SITE);
+		return sim_is_own(k, addr) ? sim_fill(k, f, addr, SIM_SITE) : sim_dial(k, f, addr, SIM_SITE);
 	if (f->type != SIM_DGRAM || !sb_addr_eq(addr, &f->addr))
 		return -ECONNREFUSED;
 	r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
@@ -266,8 +266,12 @@ int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 
 int sb_sys_connect_unix(struct sb_sys *k, int fd, const char *path)
 {
-	int r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
+	static const struct sb_addr nameless = {.family = SB_UNIX};
+	int r;
 
+	if (strcmp(path, SIM_UPSTREAM_PATH) == 0)
+		return sim_dial(k, sim_get(k, fd, "connect"), &nameless, SIM_SITE);
+	r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
 	sim_get(k, fd, "connect");
 	if (r < 0)
 		return r;
@@ -366,6 +370,7 @@ int sb_sys_close(struct sb_sys *k, int fd)
 
 int sb_sys_reset_on_close(struct sb_sys *k, int fd)
 {
+	/* One that has never been connected has nothing to reset. */
 	if (sim_get(k, fd, "setsockopt")->type != SIM_FILLER && sim_get(k, fd, "setsockopt")->type != SIM_SOCKET)
 		sim_stream(k, fd, "setsockopt")->is_linger0 = true;
 	return 0;

@@ -11,6 +11,7 @@
  *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
  *   sim_gate.c   what peers have read
  *   sim_fill.c   a listener whose queue is full of a connection of the server's own
+ *   sim_dial.c   connections that the server makes
  *   sim_peer.c   the peers' side, which a target plays
  *
  * It behaves as Linux was measured to (the threat model's table): accept succeeds on a connection that was reset, and
@@ -48,6 +49,7 @@ enum {
 	SIM_PATH_MAX = 112,
 };
 
+#define SIM_UPSTREAM_PATH "/up"     /* where somebody else listens */
 #define SIM_TICK UINT64_C(10000000) /* 10 ms */
 
 enum sim_type {
@@ -125,6 +127,8 @@ struct sim_conn {
 	bool is_fin, is_fin_apart, is_fin_here,
 		is_fin_seen;           /* the peer's: sent, as a segment of its own, arrived, read */
 	bool is_gone, is_rst, is_shut; /* the peer has closed both ways; has reset; the server's FIN is out */
+	bool is_dialed, is_dialing;    /* the server connects to this peer; it has not answered yet */
+	int dial_err;                  /* what it has answered, -errno */
 	bool is_lost;                  /* reset by a made-up failure, which the peer does not know of */
 	bool is_joined;                /* segments arrive together */
 	bool is_reader_slow;           /* the peer reads what it is told to, not all that comes */
@@ -188,6 +192,8 @@ struct sb_sys {
 	uint32_t files_n;
 	bool is_file_stuck; /* it could not be removed */
 	bool is_file_told;  /* a bind was made to say that there is one */
+	bool is_black_hole; /* nobody answers the server's connects */
+	bool is_dial_quick; /* a connect is answered at once */
 	bool is_foreign;    /* peers are in another network namespace: nobody tells of their sockets */
 	bool is_log_full, is_log_broken;
 	bool is_log_late;  /* the last write of the log failed: what it had waits */
@@ -208,6 +214,8 @@ struct sb_sys {
 	/* After accept (what it came to on this listener), recv, send and shutdown (of n bytes: r). */
 	void (*on_accept)(struct sb_sys *k, int listener_fd, struct sim_conn *c, int r);
 	void (*on_done)(struct sb_sys *k, struct sim_conn *c, enum sim_call call, size_t n, long r);
+	/* The server connects to somebody new, which is c. */
+	void (*on_dial)(struct sb_sys *k, struct sim_conn *c);
 	void (*on_dgram)(struct sb_sys *k, const struct sim_dgram *d);
 	void (*on_unread)(struct sb_sys *k, int fd, int err); /* recvfrom failed */
 	void (*on_wait_error)(struct sb_sys *k, int err);
@@ -268,6 +276,13 @@ const char *sim_call_name(enum sim_call call);
 
 /* ---- between its files ---- */
 
+/* A connect on a new stream socket: 0, -EINPROGRESS, or why not. */
+int sim_dial(struct sb_sys *k, struct sim_fd *f, const struct sb_addr *to, const void *site);
+/* It is answered. True when it was waited for. */
+bool sim_answer(struct sb_sys *k, struct sim_conn *c);
+/* A new connection or peer of fd; NULL when there are too many. */
+struct sim_conn *sim_new(struct sb_sys *k, int fd, const struct sb_addr *from);
+
 /* A descriptor, or NULL when there can be no more. */
 struct sim_fd *sim_make(struct sb_sys *k, enum sim_type type);
 struct sim_fd *sim_get(struct sb_sys *k, int fd, const char *call);
@@ -288,6 +303,8 @@ bool sim_is_awaited(const struct sb_sys *k, const struct sim_fd *f);
 /* Takes the server's own connection out of the queue. */
 int sim_take_filler(struct sb_sys *k, struct sim_fd *l, struct sb_addr *peer, const void *site);
 /* A connect of a stream socket: to a listener of the server's own. */
+/* Whether a listener of the server is there. */
+bool sim_is_own(struct sb_sys *k, const struct sb_addr *to);
 int sim_fill(struct sb_sys *k, struct sim_fd *f, const struct sb_addr *to, const void *site);
 /* The receive buffer: [p, p + n) may be written; afterwards nothing behind p + n of it may be touched. */
 void sim_lend(struct sb_sys *k, uint8_t *p, size_t n);

@@ -26,7 +26,7 @@ enum sb_op_kind {
 	SB_OP_LINE,    /* iov[0] is a line for the server: it answers by sb_session_answer() */
 	SB_OP_GATE,    /* wait until the peer has read what was sent; arg: tier */
 	SB_OP_LISTEN,  /* make a port; arg: the program's index */
-	SB_OP_CONNECT, /* open the other leg */
+	SB_OP_CONNECT, /* a stream, to dst or to the path in iov[0], its NUL included */
 	SB_OP_DGRAM,   /* receive one datagram, at most want_max bytes */
 	SB_OP_REPLY,   /* send one datagram from iov to dst */
 	SB_OP_ACCEPT,  /* take a connection: the completion's res is its fd */

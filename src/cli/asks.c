@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/resolve.h"
+
 enum { CONFIG_MAX = 1024 * 1024 };
 
 /* The exit code of a fault: the system's, or whoever wrote the text. */
@@ -253,11 +255,45 @@ int sb_asks_files(struct sb_asks *asks)
 	return r;
 }
 
+/* ---- names for FORWARD ---- */
+
+/* One that is no name, or none that can be read, is the server's to speak of. */
+static int look_up(struct sb_asks *asks, size_t i, const struct sb_value *to)
+{
+	struct sb_target target;
+	struct sb_fault fault = {0};
+
+	if (sb_target_parse(&target, to->text, &fault) < 0 || !target.host[0])
+		return 0;
+	if (sb_target_look_up(&target, &fault) < 0) {
+		sb_fault_set(&fault, SB_E_UNKNOWN, 0, "to=: name not found: %s", target.host);
+		return sb_asks_fault(asks, i + 1, &fault);
+	}
+	asks->names[asks->names_n].name = sb_slice_cstr(strdup(target.host));
+	asks->names[asks->names_n++].addr = target.at[0].addr;
+	return 0;
+}
+
+int sb_asks_names(struct sb_asks *asks)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < asks->listens_n && r == 0; i++) {
+		struct sb_listener l;
+
+		if (sb_listener_parse(&l, sb_slice_cstr(asks->listens[i]), NULL) == 0 && l.line.v[SB_KEY_TO].set)
+			r = look_up(asks, i, &l.line.v[SB_KEY_TO]);
+	}
+	return r;
+}
+
 void sb_asks_fini(struct sb_asks *asks)
 {
 	for (size_t i = 0; i < asks->files_n; i++) {
 		free((void *)(uintptr_t)asks->files[i].name.p);
 		free((void *)(uintptr_t)asks->files[i].bytes.p);
 	}
+	for (size_t i = 0; i < asks->names_n; i++)
+		free((void *)(uintptr_t)asks->names[i].name.p);
 	free(asks->config_text);
 }

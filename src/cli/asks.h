@@ -24,6 +24,8 @@ struct sb_asks {
 	const char *files_dir;
 	struct sb_file files[SB_FILES_MAX];
 	size_t files_n;
+	struct sb_name names[SB_LISTENERS_MAX];
+	size_t names_n;
 	char *config_text; /* the config file, whose lines the pointers above point into */
 };
 
@@ -35,6 +37,9 @@ int sb_asks_option(struct sb_asks *asks, const char *option, struct sb_ask_place
 int sb_asks_config(struct sb_asks *asks, const char *path);
 /* Reads the files that lines name with file= from --files DIR. */
 int sb_asks_files(struct sb_asks *asks);
+
+/* Looks up the names that lines of FORWARD have in to=. */
+int sb_asks_names(struct sb_asks *asks);
 
 /* Says a fault about a listener, counted from 1, or about none of them, 0. Returns its exit code. */
 int sb_asks_fault(const struct sb_asks *asks, size_t listener, const struct sb_fault *fault);

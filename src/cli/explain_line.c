@@ -144,23 +144,41 @@ static void print_syn(const struct sb_syn *syn)
 	printf("\n");
 }
 
-static void print_plan(const struct sb_plan *plan, const struct sb_line *line)
+static void print_service(const struct sb_plan *plan)
 {
 	char room[SB_LINE_MAX * 4];
 
-	if (sb_line_print(line, room, sizeof(room)) > 0)
+	if (sb_line_print(plan->line, room, sizeof(room)) > 0)
 		printf("%s\n", room);
 	printf("service   %s: %s\n", plan->service->name, plan->service->help);
 	print_syn(&plan->syn);
 	print_framing(plan);
+}
+
+static void print_plan(const struct sb_plan *plan)
+{
 	if (plan->service->ops->is_source && plan->source.count != UINT64_MAX)
 		printf("sends     %llu messages of %llu bytes\n", (unsigned long long)plan->source.count,
 		       (unsigned long long)sb_source_period(&plan->source));
 	print_cuts(plan);
 	print_gate(&plan->cuts);
 	print_times(plan);
-	print_steps(line, plan->service->ops->is_script);
+	print_steps(plan->line, plan->service->ops->is_script);
 	print_end(plan);
+}
+
+static void print_ways(const struct sb_plan plans[SB_WAYS])
+{
+	static const char *const ways[SB_WAYS] = {
+		[SB_WAY_UP] = "up        what the client says, to the server at to=",
+		[SB_WAY_DOWN] = "down      what that says, to the client",
+	};
+
+	print_service(&plans[SB_WAY_UP]);
+	for (int way = 0; way < SB_WAYS; way++) {
+		printf("%s\n", ways[way]);
+		print_plan(&plans[way]);
+	}
 }
 
 int sb_explain_line(const char *text)
@@ -170,14 +188,22 @@ int sb_explain_line(const char *text)
 	struct sb_service_in in = {.line = &line, .scratch = scratch};
 	struct sb_limits limits = {.is_set = {false}};
 	struct sb_fault fault = {0};
-	struct sb_plan plan = {.service = NULL};
+	struct sb_plan plans[SB_WAYS] = {{.service = NULL}};
+	bool is_forward;
 	int r = sb_verb_first(&line, false, sb_line_parse(&line, sb_slice_cstr(text), &fault), &fault);
 
 	sb_limits_fill(&limits, false);
+	is_forward = r == 0 && sb_line_is_forward(&line);
 	if (r == 0)
-		r = sb_plan_make(&plan, &in, SB_ON_TCP, &limits, false, &fault);
-	if (r < 0 || !plan.service)
+		r = is_forward ? sb_plan_make_ways(plans, &in, SB_ON_TCP, &limits, false, &fault)
+			       : sb_plan_make(plans, &in, SB_ON_TCP, &limits, false, &fault);
+	if (r < 0 || !plans->service)
 		return sb_complain("explain", SB_EXIT_DATA, "col=%u %s", fault.col, fault.text);
-	print_plan(&plan, &line);
+	if (is_forward) {
+		print_ways(plans);
+		return SB_EXIT_OK;
+	}
+	print_service(plans);
+	print_plan(plans);
 	return SB_EXIT_OK;
 }

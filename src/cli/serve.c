@@ -279,6 +279,8 @@ static int serve(struct serve *s)
 	if (code != 0)
 		return code;
 	env.receipts_fd = &receipts_fd;
+	env.names = s->asks.names;
+	env.names_n = s->asks.names_n;
 	if (sb_config_read(&env.read, &config, &fault) < 0)
 		return sb_asks_fault(&s->asks, env.read.failed, &fault);
 	size = (long)sb_layout_size(&env.read.options);
@@ -316,6 +318,8 @@ int sb_cmd_serve(int argc, char **argv)
 	}
 	if (code == 0)
 		code = sb_asks_files(&s.asks);
+	if (code == 0)
+		code = sb_asks_names(&s.asks);
 	if (code == 0) {
 		raise_descriptors(&s.asks.checked);
 		sharpen_timers();

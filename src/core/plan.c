@@ -2,6 +2,7 @@
  * From a line to a plan: each group of keys has its function. */
 #include "core/plan.h"
 
+#include "base/rng.h"
 #include "base/timer.h"
 #include "core/steps.h"
 
@@ -87,20 +88,15 @@ static int check_datagrams(const struct sb_plan *plan, const struct sb_line *lin
 	return 0;
 }
 
-int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, const struct sb_limits *limits,
-		 bool strict, struct sb_fault *fault)
+/* Of a line that has been checked. */
+static int read_plan(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, bool strict,
+		     struct sb_fault *fault)
 {
 	struct sb_service_in more = *in;
 	const struct sb_line *line = in->line;
-	int r;
+	const struct sb_limits *limits = plan->limits;
+	int r = sb_plan_framing(&plan->framing, line, fault);
 
-	*plan = (struct sb_plan){.limits = limits, .line = line};
-	plan->service = sb_service_named(line->verb, line->verb_col, fault);
-	if (!plan->service)
-		return SB_E_UNKNOWN;
-	r = sb_line_check(line, plan->service->groups & ~in->without, on, plan->service->name, fault);
-	if (r == 0)
-		r = sb_plan_framing(&plan->framing, line, fault);
 	if (r == 0)
 		r = read_reading(plan, line, fault);
 	if (r == 0)
@@ -121,6 +117,96 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		r = plan->service->ops->setup(&plan->source, &more, fault);
 	if (r == 0 && on == SB_ON_UDP && plan->service->ops->is_source)
 		r = check_datagrams(plan, line, strict, fault);
+	return r;
+}
+
+static int check_keys(const struct sb_plan *plan, const struct sb_service_in *in, unsigned on, struct sb_fault *fault)
+{
+	return sb_line_check(in->line, plan->service->groups & ~in->without, on, plan->service->name, fault);
+}
+
+int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, const struct sb_limits *limits,
+		 bool strict, struct sb_fault *fault)
+{
+	const struct sb_line *line = in->line;
+	int r;
+
+	*plan = (struct sb_plan){.limits = limits, .line = line};
+	plan->service = sb_service_named(line->verb, line->verb_col, fault);
+	if (!plan->service)
+		return SB_E_UNKNOWN;
+	if (plan->service->ops->route == SB_ROUTE_ACROSS)
+		return sb_fault_set(fault, SB_E_PLACE, line->verb_col,
+				    "FORWARD is for a line of --listen or of LISTEN, not of a connection");
+	r = check_keys(plan, in, on, fault);
+	return r < 0 ? r : read_plan(plan, in, on, strict, fault);
+}
+
+/* ---- both directions of FORWARD ---- */
+
+bool sb_line_is_forward(const struct sb_line *line)
+{
+	const struct sb_service *service = sb_service_named(line->verb, 0, NULL);
+
+	return service && service->ops->route == SB_ROUTE_ACROSS;
+}
+
+static bool is_random(const struct sb_value *v)
+{
+	return sb_slice_is(v[SB_KEY_FRAG].text, "random");
+}
+
+static int check_ways(const struct sb_line *line, unsigned on, struct sb_fault *fault)
+{
+	const struct sb_value *seed = &line->v[SB_KEY_SEED];
+
+	if (on == SB_ON_UDP)
+		return sb_fault_set(fault, SB_E_PLACE, line->verb_col,
+				    "FORWARD is for streams, tcp and unix: datagrams are not forwarded");
+	if (!line->v[SB_KEY_TO].set)
+		return sb_fault_set(fault, SB_E_SYNTAX, line->verb_col,
+				    "FORWARD needs to=, as to=tcp://127.0.0.1:6379");
+	if (seed->set && !is_random(line->way[SB_WAY_UP]) && !is_random(line->way[SB_WAY_DOWN]))
+		return sb_fault_set(fault, SB_E_PLACE, seed->key_col,
+				    "seed= goes with up.frag=random or down.frag=random");
+	return 0;
+}
+
+/* One seed, and another stream of it for each direction. */
+static int read_way(struct sb_plan *plan, const struct sb_service_in *in, enum sb_way way, unsigned on, bool strict,
+		    struct sb_fault *fault)
+{
+	struct sb_service_in of = *in;
+	struct sb_line line;
+	int r;
+
+	sb_line_of_way(&line, in->line, way);
+	of.line = &line;
+	if (line.v[SB_KEY_SEED].set)
+		of.seed = line.v[SB_KEY_SEED].num;
+	line.v[SB_KEY_SEED].set = false;
+	r = read_plan(plan, &of, on, strict, fault);
+	if (way == SB_WAY_DOWN)
+		plan->cuts.seed = sb_rng_at(plan->cuts.seed, SB_WAY_DOWN);
+	return r;
+}
+
+int sb_plan_make_ways(struct sb_plan plans[SB_WAYS], const struct sb_service_in *in, unsigned on,
+		      const struct sb_limits *limits, bool strict, struct sb_fault *fault)
+{
+	int r = 0;
+
+	for (int way = 0; way < SB_WAYS && r == 0; way++) {
+		struct sb_plan *plan = &plans[way];
+
+		*plan = (struct sb_plan){.limits = limits, .line = in->line};
+		plan->service = sb_service_named(in->line->verb, in->line->verb_col, fault);
+		r = check_ways(in->line, on, fault);
+		if (r == 0)
+			r = check_keys(plan, in, on, fault);
+		if (r == 0)
+			r = read_way(plan, in, (enum sb_way)way, on, strict, fault);
+	}
 	return r;
 }
 

@@ -56,6 +56,13 @@ struct sb_plan {
 int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, const struct sb_limits *limits,
 		 bool strict, struct sb_fault *fault);
 
+/* Whether a line is one of FORWARD, which has a plan for each direction. */
+bool sb_line_is_forward(const struct sb_line *line);
+
+/* sb_plan_make() for that: what holds for both is in both. */
+int sb_plan_make_ways(struct sb_plan plans[SB_WAYS], const struct sb_service_in *in, unsigned on,
+		      const struct sb_limits *limits, bool strict, struct sb_fault *fault);
+
 /* Whether something of it is random, so that a seed is to be told. */
 bool sb_plan_has_seed(const struct sb_plan *plan);
 

@@ -198,19 +198,28 @@ static void write_end(struct sb_text *t, const struct sb_receipt *r, const struc
 	number(t, "life_us", (r->closed - r->opened) / US);
 }
 
-void sb_text_receipt(struct sb_text *t, const struct sb_receipt *r, const struct sb_receipt_head *head)
+static void write_events(struct sb_text *t, const struct sb_receipt *r, const struct sb_line *line)
 {
-	const struct sb_session *s = head->session;
+	key(t, "events");
+	sb_text_char(t, '[');
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (i > 0)
+			sb_text_char(t, ',');
+		write_event(t, r, &r->event[i], line);
+	}
+	sb_text_char(t, ']');
+	number(t, "truncated", r->truncated);
+}
 
-	sb_text_str(t, "{\"v\":");
-	sb_text_u64(t, SB_RECEIPT_VERSION);
-	string(t, "id", head->id);
-	string(t, "peer", head->peer);
-	string(t, "line", head->line);
+/* What was done by one session. */
+static void write_session(struct sb_text *t, const struct sb_receipt *r, const struct sb_session *s)
+{
 	number(t, "in", s->leg.in);
 	number(t, "out", s->leg.out);
 	number(t, "frames", s->frames);
 	number(t, "dropped", s->dropped);
+	if (s->across)
+		number(t, "unsent", s->leg.n);
 	number(t, "recvs", r->recvs);
 	number(t, "sends", r->sends);
 	if (s->plan->steps_n > 0)
@@ -223,14 +232,33 @@ void sb_text_receipt(struct sb_text *t, const struct sb_receipt *r, const struct
 	if (r->uid != UINT32_MAX)
 		number(t, "reader_uid", r->uid);
 	write_end(t, r, s);
-	key(t, "events");
-	sb_text_char(t, '[');
-	for (uint32_t i = 0; i < r->n; i++) {
-		if (i > 0)
-			sb_text_char(t, ',');
-		write_event(t, r, &r->event[i], s->plan->line);
+	write_events(t, r, s->plan->line);
+}
+
+/* One direction: where it leads, and what was done. */
+static void write_way(struct sb_text *t, const char *name, struct sb_slice to, const struct sb_receipt *r,
+		      const struct sb_session *s)
+{
+	key(t, name);
+	sb_text_str(t, "{\"to\":\"");
+	sb_text_json(t, to);
+	sb_text_char(t, '"');
+	write_session(t, r, s);
+	sb_text_char(t, '}');
+}
+
+void sb_text_receipt(struct sb_text *t, const struct sb_receipt *r, const struct sb_receipt_head *head)
+{
+	sb_text_str(t, "{\"v\":");
+	sb_text_u64(t, SB_RECEIPT_VERSION);
+	string(t, "id", head->id);
+	string(t, "peer", head->peer);
+	string(t, "line", head->line);
+	if (head->down) {
+		write_way(t, "up", head->upstream, r, head->session);
+		write_way(t, "down", head->peer, head->down, head->session->across);
+	} else {
+		write_session(t, r, head->session);
 	}
-	sb_text_char(t, ']');
-	number(t, "truncated", r->truncated);
 	sb_text_str(t, "}\n");
 }

@@ -60,6 +60,9 @@ void sb_receipt_gate(struct sb_receipt *r, enum sb_gate_tier tier, uint64_t now)
 struct sb_receipt_head {
 	struct sb_slice id, peer, line;
 	const struct sb_session *session; /* closed */
+	/* Of a FORWARD: who is at the other end, and what was done in the direction down; else NULL. */
+	const struct sb_receipt *down;
+	struct sb_slice upstream;
 };
 
 /* Writes it as one line of JSON, its end included. */

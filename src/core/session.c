@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * A session. Read session.h first; here is, in order: endings, bytes that come, bytes that go. */
+ * A session. Read session.h first; here is, in order: endings, bytes that come, bytes that go. Time is
+ * session_time.c. */
 #include "core/session.h"
 
 #include <assert.h>
 #include <errno.h>
 
+#include "core/session_across.h"
 #include "core/session_door.h"
 #include "core/session_time.h"
 
@@ -56,6 +58,10 @@ void sb_session_finish(struct sb_session *s, enum sb_reason why, uint64_t now)
 {
 	if (s->is_closing || s->state == SB_STATE_CLOSED)
 		return;
+	if (s->dial != SB_DIAL_NONE) {
+		sb_session_kill(s, why, SB_CLOSE_RESET);
+		return;
+	}
 	if (s->state == SB_STATE_RUN && sb_steps_take_over(s, (uint8_t)why))
 		return;
 	if (s->state == SB_STATE_RUN) {
@@ -80,12 +86,14 @@ void sb_session_kill(struct sb_session *s, enum sb_reason why, enum sb_close_how
 	s->how = how == SB_CLOSE_RESET;
 }
 
-/* The kernel says the connection is gone: nothing more can be sent, so there is nothing to finish. */
+/* The kernel says the connection is gone: nothing more can be sent, so there is nothing to finish. What was reset is
+ * passed on as a reset. */
 static void broken(struct sb_session *s, int err)
 {
 	if (s->state == SB_STATE_RUN)
 		s->err = err;
-	sb_session_kill(s, err == -ECONNRESET || err == -EPIPE ? SB_WHY_RESET : SB_WHY_IO, SB_CLOSE_PLAIN);
+	sb_session_kill(s, err == -ECONNRESET || err == -EPIPE ? SB_WHY_RESET : SB_WHY_IO,
+			s->across ? SB_CLOSE_RESET : SB_CLOSE_PLAIN);
 }
 
 /* ---- bytes that come ---- */
@@ -129,7 +137,7 @@ static void route(struct sb_session *s, uint32_t wire)
 {
 	struct sb_leg *leg = &s->leg;
 
-	if (sb_session_service(s)->route == SB_ROUTE_BACK) {
+	if (sb_session_service(s)->route != SB_ROUTE_NONE) {
 		leg->whole += wire;
 		return;
 	}
@@ -341,6 +349,13 @@ static void on_gate(struct sb_session *s, const struct sb_done *done, uint64_t n
 	sb_session_kill(s, SB_WHY_GATE, SB_CLOSE_RESET);
 }
 
+/* That the connection is gone, its next recv says better; but that of a FORWARD's other end may have been the last. */
+static void on_shut(struct sb_session *s, const struct sb_done *done)
+{
+	if (done->res < 0 && s->across)
+		broken(s, -ECONNRESET);
+}
+
 void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t now)
 {
 	if (s->state == SB_STATE_CLOSED)
@@ -355,6 +370,10 @@ void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t
 		sb_steps_begin(s, now);
 	else if (done->kind == SB_OP_SETOPT)
 		sb_steps_set(s, done->res, now);
+	else if (done->kind == SB_OP_SHUT)
+		on_shut(s, done);
+	else if (done->kind == SB_OP_CONNECT)
+		sb_session_connected(s, done->res, now);
 	sb_steps_settle(s);
 	check(s);
 }
@@ -380,6 +399,8 @@ static bool wants_recv(const struct sb_session *s)
 		return false;
 	if (s->state == SB_STATE_DRAIN)
 		return true;
+	if (s->dial != SB_DIAL_NONE)
+		return false;
 	if (s->door >= SB_DOOR_DUE || sb_pace_is_speaking(s))
 		return false;
 	if (s->state != SB_STATE_RUN || sb_session_is_paused(s))
@@ -443,7 +464,7 @@ static int say_end(struct sb_session *s, struct sb_op *op)
 {
 	enum sb_close_mode mode = s->plan->close;
 
-	if (mode == SB_CLOSE_RST || mode == SB_CLOSE_ABRUPT || s->leg.is_eof) {
+	if (mode == SB_CLOSE_RST || mode == SB_CLOSE_ABRUPT || (s->leg.is_eof && !s->across)) {
 		s->how = mode == SB_CLOSE_RST;
 		return say_close(s, op);
 	}
@@ -465,8 +486,12 @@ int sb_session_next(struct sb_session *s, struct sb_op *op)
 
 	if (s->state == SB_STATE_CLOSED)
 		return 0;
-	if (s->is_closing || (s->state == SB_STATE_DRAIN && s->leg.is_eof))
+	if (s->across && sb_session_is_over(s))
 		return say_close(s, op);
+	if (s->is_closing || (sb_session_is_through(s) && !s->across))
+		return say_close(s, op);
+	if (s->dial == SB_DIAL_DUE)
+		return sb_session_say_connect(s, op);
 	if (s->pace && s->pace->gate == SB_PACE_DUE)
 		return sb_pace_say_gate(s, op);
 	n = to_send(s);

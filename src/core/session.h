@@ -22,6 +22,9 @@
  * States. RUN -> FINISH (the service has ended; what is to be sent is sent) -> DRAIN (our FIN is out; what
  * comes is dropped until the peer's FIN) -> CLOSED (CLOSE has been said). A state may be skipped, never
  * gone back to. The first reason stays.
+ *
+ * A FORWARD is two sessions, joined: one for each direction (session_across.c). What one receives, the socket of the
+ * other sends: its SEND, SHUT, GATE and CONNECT are for that one's socket, RECV is for its own. Both end together.
  */
 #ifndef SB_CORE_SESSION_H
 #define SB_CORE_SESSION_H
@@ -48,6 +51,13 @@ extern const struct sb_reason_row sb_reasons[SB_WHY_COUNT];
 /* The most that held() ever is: a frame in progress is smaller, and nothing is read while a reply waits. */
 enum { SB_SESSION_HELD_MAX = SB_RECV_MAX };
 
+/* A FORWARD's way to its server. Nothing is read before it is there. */
+enum sb_dial {
+	SB_DIAL_NONE,
+	SB_DIAL_DUE,   /* CONNECT is to be said next */
+	SB_DIAL_ASKED, /* it has been said, by one of the two */
+};
+
 enum sb_state { SB_STATE_RUN, SB_STATE_FINISH, SB_STATE_DRAIN, SB_STATE_CLOSED };
 
 /* One direction pair of a session: what is received on a socket, and what is sent on it. */
@@ -63,9 +73,10 @@ struct sb_leg {
 struct sb_session {
 	const struct sb_plan *plan;
 	struct sb_pace *pace; /* lent; NULL when what is sent is not shaped */
-	struct sb_leg leg;    /* leg 0; a second is lent and pointed to when a service has one */
-	uint64_t opened;      /* when */
-	uint64_t active;      /* when the last byte went either way */
+	struct sb_leg leg;
+	struct sb_session *across; /* the other direction of a FORWARD; NULL: what is received is answered */
+	uint64_t opened;           /* when */
+	uint64_t active;           /* when the last byte went either way */
 	uint64_t since; /* RUN: when what is waited for began: the first byte, the frame in progress, the unfinished
 			     * send; later: when FINISH began */
 	uint64_t mark;  /* RUN: bytes sent before the unfinished send began; DRAIN: received before our FIN */
@@ -77,6 +88,8 @@ struct sb_session {
 	uint32_t dropped; /* bytes received and not answered, likewise */
 	int32_t err;      /* the -errno behind the reasons reset, io-error and option, or why a gate cannot be had */
 	uint8_t state, reason, door; /* enum sb_state, sb_reason, sb_door */
+	uint8_t dial;                /* enum sb_dial */
+	bool is_down : 1;            /* of a FORWARD: what the server says, on its way to the client */
 	uint8_t how : 1;             /* enum sb_close_how of the CLOSE */
 	bool is_closing : 1;         /* CLOSE is to be said next */
 };
@@ -95,6 +108,9 @@ static inline const struct sb_service_ops *sb_session_service(const struct sb_se
 
 /* pace is zero-filled, or NULL when the plan is not paced; it is lent until CLOSE. */
 void sb_session_open(struct sb_session *s, const struct sb_plan *plan, struct sb_pace *pace, uint64_t now);
+
+/* Makes two that have just been opened the directions of a FORWARD; up says CONNECT first. */
+void sb_session_join(struct sb_session *up, struct sb_session *down);
 
 /* Something happened. done->data may be written to in its headroom and is taken over: see held(). */
 void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t now);

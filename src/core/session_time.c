@@ -2,6 +2,9 @@
  * A session and time: what is due when, and what comes of it. Read session.h first. */
 #include "core/session_time.h"
 
+#include <errno.h>
+
+#include "core/session_across.h"
 #include "core/session_door.h"
 
 #define RATE_GRACE (10 * SB_S) /* a rate is not judged before this */
@@ -33,10 +36,13 @@ static uint64_t rate_after(const struct sb_session *s, uint64_t n)
 static struct due next_due_of_ending(const struct sb_session *s)
 {
 	struct due due = {.at = SB_NEVER, .why = SB_WHY_NONE};
-	uint64_t last = s->active > s->since ? s->active : s->since;
+	uint64_t active = sb_session_last(s), last = active > s->since ? active : s->since;
 
 	if (s->told != SB_NEVER)
 		sooner(&due, s->told, sb_session_limit(s, SB_LIMIT_STOP), SB_WHY_STALLED);
+	/* What else there is to wait for is the other direction's. */
+	if (sb_session_is_through(s) || (s->state == SB_STATE_DRAIN && s->across && s->across->state == SB_STATE_RUN))
+		return due;
 	if (sb_session_is_lingering(s)) {
 		sooner(&due, s->opened, sb_session_limit(s, SB_LIMIT_LIFE), SB_WHY_STALLED);
 		sooner(&due, last, sb_session_limit(s, SB_LIMIT_IDLE), SB_WHY_STALLED);
@@ -58,6 +64,15 @@ static uint64_t begun(const struct sb_session *s)
 	return sb_session_service(s)->is_script ? sb_steps_begun(s) : s->leg.n - s->leg.whole;
 }
 
+/* What a script or an echo waits for, before anything has come. The client of a FORWARD may wait for the server to
+ * speak first, and that one for the client. */
+static bool waits_first(const struct sb_session *s)
+{
+	if (s->is_down || (s->across && s->across->leg.in > 0))
+		return false;
+	return !sb_session_service(s)->is_source || sb_steps_are_reading(s);
+}
+
 static struct due next_due(const struct sb_session *s)
 {
 	const struct sb_leg *leg = &s->leg;
@@ -75,12 +90,19 @@ static struct due next_due(const struct sb_session *s)
 	if (sb_session_is_paused(s))
 		sooner(&due, 0, s->read_from, SB_WHY_NONE);
 	sooner(&due, 0, pause, SB_WHY_NONE);
+	if (s->dial != SB_DIAL_NONE) {
+		if (!s->is_down)
+			sooner(&due, s->opened, sb_session_limit(s, SB_LIMIT_CONNECT), SB_WHY_UPSTREAM);
+		return due;
+	}
 	if (sb_pace_is_waiting(s) || sb_session_is_paused(s) || pause)
 		return due;
-	sooner(&due, s->active, sb_session_limit(s, SB_LIMIT_IDLE), leg->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
+	if (!sb_session_is_across_held(s))
+		sooner(&due, sb_session_last(s), sb_session_limit(s, SB_LIMIT_IDLE),
+		       leg->is_sending ? SB_WHY_STALLED : SB_WHY_IDLE);
 	if (leg->is_sending) {
 		sooner(&due, s->since, rate_after(s, leg->out - s->mark), SB_WHY_SLOW_READER);
-	} else if (leg->in == 0 && (!sb_session_service(s)->is_source || sb_steps_are_reading(s))) {
+	} else if (leg->in == 0 && waits_first(s)) {
 		sooner(&due, s->since, sb_session_limit(s, SB_LIMIT_FIRST_BYTE), SB_WHY_FIRST_BYTE);
 	} else if (sb_session_is_half_marked(s)) {
 		sooner(&due, s->since, SB_DOOR_PATIENCE, SB_WHY_NONE);
@@ -126,7 +148,9 @@ void sb_session_tick(struct sb_session *s, uint64_t now)
 
 	if (due.at > now)
 		return;
-	if (due.why == SB_WHY_NONE)
+	if (due.why == SB_WHY_UPSTREAM)
+		sb_session_connected(s, -ETIMEDOUT, now);
+	else if (due.why == SB_WHY_NONE)
 		go_on(s, now);
 	else if (s->state != SB_STATE_RUN || due.why == SB_WHY_STALLED || due.why == SB_WHY_SLOW_READER ||
 		 due.why == SB_WHY_GATE)

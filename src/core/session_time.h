@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Between session.c and session_time.c. */
+ * What the files of a session share. */
 #ifndef SB_CORE_SESSION_TIME_H
 #define SB_CORE_SESSION_TIME_H
 
@@ -20,6 +20,12 @@ static inline bool sb_session_is_paused(const struct sb_session *s)
 static inline bool sb_session_is_lingering(const struct sb_session *s)
 {
 	return s->state == SB_STATE_DRAIN && (s->plan->close == SB_CLOSE_HALF || s->plan->close == SB_CLOSE_STALL);
+}
+
+/* This direction has nothing more to do: its end has been passed on, and its own has come. */
+static inline bool sb_session_is_through(const struct sb_session *s)
+{
+	return s->state == SB_STATE_CLOSED || (s->state == SB_STATE_DRAIN && s->leg.is_eof);
 }
 
 #endif

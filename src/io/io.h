@@ -30,7 +30,7 @@ struct sb_backend_ops {
 	int (*attach)(struct sb_io *io, struct sb_handle handle, int fd, enum sb_io_class class);
 	/* Forgets the slot; a readiness backend has no completion of it left after this. Closes nothing. */
 	void (*detach)(struct sb_io *io, uint32_t slot);
-	/* RECV, SEND, ACCEPT, DGRAM, REPLY, WAKE. 1: done holds its completion; 0: it completes later. */
+	/* RECV, SEND, CONNECT, ACCEPT, DGRAM, REPLY, WAKE. 1: done holds its completion; 0: it completes later. */
 	int (*submit)(struct sb_io *io, const struct sb_op *op, struct sb_done *done);
 	/* Waits for something to complete, at most wait_ns (< 0: for ever). Number of sockets that are ready, or
 	 * -errno. */

@@ -244,7 +244,12 @@ static int do_in(struct sb_io *io, uint32_t i, struct sb_done *done)
 /* There is room: says so, and whoever wanted it sends. */
 static int do_out(struct sb_io *io, uint32_t i, struct sb_done *done)
 {
-	*done = done_of(&io->ready->slot[i], i, SB_OP_SEND, 0);
+	struct sb_ready_slot *s = &io->ready->slot[i];
+
+	*done = done_of(s, i, SB_OP_SEND, 0);
+	if (s->is_dialing)
+		*done = done_of(s, i, SB_OP_CONNECT, sb_sys_connected(io->sys, s->fd));
+	s->is_dialing = false;
 	disarm(io, i, SB_READY_OUT);
 	return 1;
 }
@@ -310,6 +315,23 @@ static int submit_reply(struct sb_io *io, const struct sb_op *op, struct sb_done
 	return 1;
 }
 
+/* What a socket that is not connected is ready for says nothing. */
+static int submit_connect(struct sb_io *io, const struct sb_op *op, struct sb_done *done)
+{
+	struct sb_ready_slot *s = &io->ready->slot[op->handle.slot];
+	int r = op->dst ? sb_sys_connect(io->sys, s->fd, op->dst)
+			: sb_sys_connect_unix(io->sys, s->fd, (const char *)op->iov[0].p);
+
+	if (r == -EINPROGRESS || r == -EINTR) {
+		s->ready = 0;
+		s->is_dialing = true;
+		arm(io, op->handle.slot, SB_READY_OUT);
+		return 0;
+	}
+	*done = done_of(s, op->handle.slot, SB_OP_CONNECT, r);
+	return 1;
+}
+
 int sb_ready_submit(struct sb_io *io, const struct sb_op *op, struct sb_done *done)
 {
 	struct sb_ready_slot *s = &io->ready->slot[op->handle.slot];
@@ -318,6 +340,8 @@ int sb_ready_submit(struct sb_io *io, const struct sb_op *op, struct sb_done *do
 	assert(s->is_open && s->gen == op->handle.gen);
 	if (op->kind == SB_OP_SEND)
 		return submit_send(io, op, done);
+	if (op->kind == SB_OP_CONNECT)
+		return submit_connect(io, op, done);
 	if (op->kind == SB_OP_REPLY)
 		return submit_reply(io, op, done);
 	s->want_max = op->want_max;

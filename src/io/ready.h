@@ -17,7 +17,7 @@
 /* Bits of armed and ready. */
 enum sb_ready_bits {
 	SB_READY_IN = 1,   /* RECV, ACCEPT, DGRAM, WAKE */
-	SB_READY_OUT = 2,  /* SEND */
+	SB_READY_OUT = 2,  /* SEND, CONNECT */
 	SB_READY_LAST = 4, /* ready only: FIN, RST or urgent data is near, so a short read proves nothing */
 };
 
@@ -29,7 +29,8 @@ struct sb_ready_slot {
 	uint32_t place; /* poll: index + 1 in its array */
 	uint8_t class, armed, ready;
 	bool is_queued, is_open, is_edge, has_room;
-	bool is_off; /* epoll: a level that is not listened to now */
+	bool is_dialing; /* a CONNECT is under way: OUT says that something has come of it */
+	bool is_off;     /* epoll: a level that is not listened to now */
 };
 
 /* How one backend hears of what is armed. */

@@ -51,6 +51,8 @@ void sb_keys_help(struct sb_text *t)
 		{SB_G_SOURCE, "what SOURCE sends"},
 		{SB_G_CUTTING, "how what we send is cut"},
 		{SB_G_SEED, "what is random"},
+		{SB_G_FORWARD,
+		 "where FORWARD leads; how we read, cut and close: up.KEY= to the server, down.KEY= to the client"},
 		{SB_G_DATAGRAM, "what becomes of datagrams"},
 		{SB_G_ENDING, "how we close"},
 		{SB_G_RECEIPT, "what a receipt says"},

@@ -11,6 +11,7 @@
 #include "base/nearest.h"
 #include "scenario/line_steps.h"
 #include "scenario/print.h"
+#include "scenario/way.h"
 
 const struct sb_key_row sb_keys[SB_KEYS_N] = {
 #define SB_KEY(id, name, type, group, on, min, max, arg, help) {name, type, group, on, min, max, arg, help},
@@ -282,29 +283,35 @@ static int read_opt(struct sb_line *line, struct token name, struct token raw, s
 	return r;
 }
 
-static int say_unknown(struct token name, struct sb_fault *fault)
+static int say_unknown(struct token name, enum sb_way way, struct sb_fault *fault)
 {
-	const char *nearest = sb_nearest(name.s, sb_key_name_at, NULL);
+	size_t skipped = way < SB_WAYS ? strlen(sb_way_names[way]) : 0;
+	const char *nearest = sb_nearest(sb_slice_skip(name.s, skipped), sb_key_name_at, NULL);
 
 	if (nearest)
-		return sb_fault_set(fault, SB_E_UNKNOWN, name.col, "unknown key \"%.*s\" (did you mean %s?)",
-				    SB_FAULT_WORD(name.s), nearest);
+		return sb_fault_set(fault, SB_E_UNKNOWN, name.col, "unknown key \"%.*s\" (did you mean %s%s?)",
+				    SB_FAULT_WORD(name.s), skipped ? sb_way_names[way] : "", nearest);
 	return sb_fault_set(fault, SB_E_UNKNOWN, name.col, "unknown key \"%.*s\"; --help lists the keys",
 			    SB_FAULT_WORD(name.s));
 }
 
 static int read_pair(struct sb_line *line, struct token name, struct token raw, struct sb_fault *fault)
 {
+	enum sb_way way = sb_line_way(name.s);
+	struct sb_slice bare = way < SB_WAYS ? sb_slice_skip(name.s, strlen(sb_way_names[way])) : name.s;
 	struct sb_value *v;
 	int i = 0, r;
 
 	if (name.s.n >= 4 && memcmp(name.s.p, "opt.", 4) == 0)
 		return read_opt(line, name, raw, fault);
-	while (i < SB_KEYS_N && !sb_slice_is(name.s, sb_keys[i].name))
+	while (i < SB_KEYS_N && !sb_slice_is(bare, sb_keys[i].name))
 		i++;
 	if (i == SB_KEYS_N)
-		return say_unknown(name, fault);
-	v = &line->v[i];
+		return say_unknown(name, way, fault);
+	if (way < SB_WAYS && !(sb_keys[i].group & SB_G_OF_WAY))
+		return sb_fault_set(fault, SB_E_PLACE, name.col, "%s= is of no direction: leave %s out",
+				    sb_keys[i].name, sb_way_names[way]);
+	v = way < SB_WAYS ? &line->way[way][i] : &line->v[i];
 	if (v->set)
 		return say_twice(name, v->key_col, fault);
 	v->set = true;
@@ -408,6 +415,8 @@ static const char *about(unsigned group)
 		return "says what is on a receipt";
 	case SB_G_ENDING:
 		return "says how we close";
+	case SB_G_FORWARD:
+		return "says where FORWARD leads";
 	case SB_G_LISTEN:
 		return "must be chosen before accept, in the line of --listen";
 	default:
@@ -431,8 +440,15 @@ int sb_line_check(const struct sb_line *line, unsigned groups, unsigned on, cons
 	if (line->opts_n && !(groups & SB_G_OPT) && line->opts[0].col < col)
 		return sb_fault_set(fault, SB_E_PLACE, line->opts[0].col, "opt.%.*s= %s; %s does not take it here",
 				    SB_FAULT_WORD(line->opts[0].name), about(SB_G_OPT), who);
+	if (!(groups & SB_G_FORWARD) && sb_line_way_col(line) < col)
+		return sb_fault_set(fault, SB_E_PLACE, sb_line_way_col(line),
+				    "up. and down. are the directions of FORWARD; %s has none", who);
 	if (first == SB_KEYS_N)
 		return sb_line_check_steps(line, groups, on, who, fault);
+	if ((groups & SB_G_FORWARD) && (sb_keys[first].group & SB_G_OF_WAY))
+		return sb_fault_set(fault, SB_E_PLACE, col,
+				    "%s= is said for a direction: up.%s= or down.%s=", sb_keys[first].name,
+				    sb_keys[first].name, sb_keys[first].name);
 	if (!(sb_keys[first].group & groups))
 		return sb_fault_set(fault, SB_E_PLACE, col, "%s= %s; %s does not take it here", sb_keys[first].name,
 				    about(sb_keys[first].group), who);

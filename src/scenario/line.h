@@ -51,7 +51,15 @@ enum sb_key_group {
 	SB_G_SEED = 128,      /* what is random */
 	SB_G_STEPS = 16384,   /* what is done when the service has ended */
 	SB_G_RECEIPT = 8192,  /* what a receipt says */
+	SB_G_FORWARD = 2048,  /* where FORWARD leads */
+	/* FORWARD takes each of these for a direction: up.frag=, down.recv=. */
+	SB_G_OF_WAY = SB_G_READ | SB_G_CUTTING | SB_G_ENDING,
 };
+
+/* The directions of a FORWARD: to its server, and back. */
+enum sb_way { SB_WAY_UP, SB_WAY_DOWN, SB_WAYS };
+
+extern const char *const sb_way_names[SB_WAYS]; /* "up." "down." */
 
 /* Transports a key applies to. */
 enum sb_key_on {
@@ -110,6 +118,7 @@ struct sb_line {
 	uint16_t verb_col;
 	uint8_t opts_n, steps_n;
 	struct sb_value v[SB_KEYS_N];
+	struct sb_value way[SB_WAYS][SB_KEYS_N]; /* of up.KEY=, down.KEY= */
 	struct sb_line_opt opts[SB_LINE_OPTS_MAX];
 	struct sb_step steps[SB_LINE_STEPS_MAX];
 	uint16_t text_n;
@@ -126,9 +135,13 @@ int sb_line_parse(struct sb_line *line, struct sb_slice text, struct sb_fault *f
  * SB_E_PLACE naming the key, its column, and where it does apply. who is the service's name for the sentence. */
 int sb_line_check(const struct sb_line *line, unsigned groups, unsigned on, const char *who, struct sb_fault *fault);
 
-/* Writes the line back in its canonical form (the verb, the keys in the order of the table, the options and steps as
- * they came; numbers in the largest unit that loses nothing), NUL-terminated: parse(print(x)) = x, and it is never
- * longer than what was parsed. Returns its length, or SB_E_NO_SPACE. */
+/* The line as one direction of it reads: its keys without up. or down., and those that hold for both. line must outlive
+ * of. */
+void sb_line_of_way(struct sb_line *of, const struct sb_line *line, enum sb_way way);
+
+/* Writes the line back in its canonical form (the verb, the keys in the order of the table, those of up, those of down,
+ * the options and steps as they came; numbers in the largest unit that loses nothing), NUL-terminated: parse(print(x)) =
+ * x, and it is never longer than what was parsed. Returns its length, or SB_E_NO_SPACE. */
 int sb_line_print(const struct sb_line *line, char *out, size_t cap);
 
 /* The i-th key's name, or step's, for sb_nearest(); list is not used. */

@@ -64,19 +64,27 @@ void sb_text_step(struct sb_text *t, const struct sb_step *step)
 	print_value(t, &sb_step_rows[step->kind], &step->v);
 }
 
+static void print_keys(struct sb_text *t, const char *prefix, const struct sb_value *v)
+{
+	for (int i = 0; i < SB_KEYS_N; i++) {
+		if (!v[i].set)
+			continue;
+		sb_text_char(t, ' ');
+		sb_text_str(t, prefix);
+		sb_text_str(t, sb_keys[i].name);
+		sb_text_char(t, '=');
+		print_value(t, &sb_keys[i], &v[i]);
+	}
+}
+
 int sb_line_print(const struct sb_line *line, char *out, size_t cap)
 {
 	struct sb_text t = sb_text_in(out, cap);
 
 	sb_text_bytes(&t, line->verb);
-	for (int i = 0; i < SB_KEYS_N; i++) {
-		if (!line->v[i].set)
-			continue;
-		sb_text_char(&t, ' ');
-		sb_text_str(&t, sb_keys[i].name);
-		sb_text_char(&t, '=');
-		print_value(&t, &sb_keys[i], &line->v[i]);
-	}
+	print_keys(&t, "", line->v);
+	for (int way = 0; way < SB_WAYS; way++)
+		print_keys(&t, sb_way_names[way], line->way[way]);
 	for (int i = 0; i < line->opts_n; i++) {
 		sb_text_str(&t, " opt.");
 		sb_text_bytes(&t, line->opts[i].name);

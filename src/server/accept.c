@@ -73,7 +73,8 @@ static void welcome(struct sb_server *srv, uint32_t i, int fd, const struct sb_a
 		refuse(srv, i, fd, peer, "not-allowed", "--allow");
 		return;
 	}
-	if (sb_pool_left(&srv->conns) == 0) {
+	/* A FORWARD takes two. */
+	if (sb_pool_left(&srv->conns) < (l->is_forward ? 2u : 1u)) {
 		refuse(srv, i, fd, peer, "max-conns", "--max-conns");
 		return;
 	}

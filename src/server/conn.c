@@ -121,6 +121,8 @@ static void say_close(struct sb_server *srv, struct sb_conn *c, uint64_t unsent)
 		return;
 	sb_log_u64(log, "conn", c->id);
 	sb_log_addr(log, "peer", &c->peer);
+	if (c->across)
+		sb_log_word(log, "way", s->is_down ? "down" : "up");
 	sb_log_word(log, "reason", why->name);
 	sb_log_word(log, "how", s->how == SB_CLOSE_RESET ? "rst" : "close");
 	sb_log_u64(log, "in", s->leg.in);
@@ -139,10 +141,13 @@ static void say_close(struct sb_server *srv, struct sb_conn *c, uint64_t unsent)
 	sb_log_end(log);
 }
 
+/* A FORWARD is one connection in the counters, ended by what ended it; its bytes are those of both directions. */
 static void add_up(struct sb_server *srv, const struct sb_session *s, uint64_t unsent)
 {
-	srv->closed[s->reason]++;
-	srv->count[SB_COUNT_OPEN]--;
+	if (!s->is_down) {
+		srv->closed[s->reason == SB_WHY_ACROSS ? s->across->reason : s->reason]++;
+		srv->count[SB_COUNT_OPEN]--;
+	}
 	srv->count[SB_COUNT_BYTES_IN] += s->leg.in;
 	srv->count[SB_COUNT_BYTES_OUT] += s->leg.out;
 	srv->count[SB_COUNT_BYTES_DROPPED] += s->dropped;
@@ -150,7 +155,7 @@ static void add_up(struct sb_server *srv, const struct sb_session *s, uint64_t u
 	srv->count[SB_COUNT_FRAMES] += s->frames;
 }
 
-static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
+static void end_one(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
 {
 	uint32_t slot = sb_pool_index(&srv->conns, c), gen = c->gen;
 	uint64_t unsent = sb_session_held(&c->session).n;
@@ -165,7 +170,8 @@ static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
 	say_close(srv, c, unsent);
 	add_up(srv, &c->session, unsent);
 	sb_show_end(srv, c);
-	l->open--;
+	if (!c->session.is_down)
+		l->open--;
 	sb_port_settle(srv, c->listener);
 	sb_timers_set(&srv->timers, slot, SB_NEVER);
 	give_back(srv, c);
@@ -175,6 +181,23 @@ static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
 	c->fd = -1;
 	c->gen = gen + 1;
 	sb_pool_put(&srv->conns, c);
+}
+
+/* Both of a FORWARD end together; what the client's has is what is told of both. */
+static void end(struct sb_server *srv, struct sb_conn *c, enum sb_close_how how)
+{
+	struct sb_conn *other = c->across;
+	struct sb_op op = {.kind = SB_OP_NONE};
+
+	if (!other) {
+		end_one(srv, c, how);
+		return;
+	}
+	while (op.kind != SB_OP_CLOSE && sb_session_next(&other->session, &op))
+		continue;
+	assert(op.kind == SB_OP_CLOSE);
+	end_one(srv, c->session.is_down ? other : c, how);
+	end_one(srv, c->session.is_down ? c : other, how);
 }
 
 /* ---- ops ---- */
@@ -261,9 +284,28 @@ static void send(struct sb_server *srv, struct sb_conn *c, const struct sb_op *o
 
 	if (!srv->io.backend->ops->submit(&srv->io, op, &done))
 		return;
-	say_io(srv, c, SB_LOG_SEND, done.res);
+	say_io(srv, sb_conn_out(c), SB_LOG_SEND, done.res);
 	hash_out(c, op, done.res);
 	event(srv, c, &done);
+}
+
+/* It fails only when the connection is gone. */
+static void shut(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_done done = {.kind = SB_OP_SHUT};
+
+	done.res = sb_sys_shutdown_write(srv->sys, sb_conn_out(c)->fd);
+	if (c->session.pace)
+		sb_receipt_shut(&sb_show_of(&c->session)->receipt, srv->now);
+	event(srv, c, &done);
+}
+
+static void dial(struct sb_server *srv, struct sb_conn *c, struct sb_op *op)
+{
+	struct sb_done done;
+
+	if (sb_forward_dial(srv, c, op, &done))
+		event(srv, c, &done);
 }
 
 /* Whether there is a place for what it receives, also when memory has run out. */
@@ -295,13 +337,14 @@ static void set_timer(struct sb_server *srv, const struct sb_conn *c)
 		sb_timers_set(&srv->timers, slot, at);
 }
 
-static void run(struct sb_server *srv, struct sb_conn *c)
+/* False when it has ended. */
+static bool run_one(struct sb_server *srv, struct sb_conn *c)
 {
 	struct sb_op op;
 	int fills = 0, steps = 0;
 
 	while (steps < STEPS_MAX && sb_session_next(&c->session, &op)) {
-		op.handle = handle_of(srv, c);
+		op.handle = handle_of(srv, sb_conn_out(c));
 		switch (op.kind) {
 		case SB_OP_SEND:
 			if (op.flags & SB_OP_FILL)
@@ -312,10 +355,7 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 			c->want = op.want_max & 0x1ffff;
 			break;
 		case SB_OP_SHUT:
-			/* It fails only when the connection is gone, which the next recv says better. */
-			sb_sys_shutdown_write(srv->sys, c->fd);
-			if (c->session.pace)
-				sb_receipt_shut(&sb_show_of(&c->session)->receipt, srv->now);
+			shut(srv, c);
 			break;
 		case SB_OP_STEP:
 			sb_step_begins(srv, c, op.arg);
@@ -327,13 +367,16 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 		case SB_OP_LINE:
 			sb_heard(srv, c, op.iov[0]);
 			break;
+		case SB_OP_CONNECT:
+			dial(srv, c, &op);
+			break;
 		case SB_OP_GATE:
 			sb_gate_ask(srv, c, (enum sb_gate_tier)op.arg);
 			break;
 		default:
 			assert(op.kind == SB_OP_CLOSE);
 			end(srv, c, (enum sb_close_how)op.arg);
-			return;
+			return false;
 		}
 	}
 	keep(srv, c);
@@ -342,34 +385,54 @@ static void run(struct sb_server *srv, struct sb_conn *c)
 	set_timer(srv, c);
 	if (steps == STEPS_MAX)
 		sb_timers_set(&srv->timers, sb_pool_index(&srv->conns, c), srv->now);
+	return true;
+}
+
+/* What happens to one direction of a FORWARD may be what the other has waited for. */
+static void run(struct sb_server *srv, struct sb_conn *c)
+{
+	struct sb_conn *across = c->across;
+
+	if (run_one(srv, c) && across)
+		run_one(srv, across);
 }
 
 /* ---- events ---- */
 
-int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted)
+struct sb_conn *sb_conn_take(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, int *err)
 {
 	struct sb_conn *c = sb_pool_get(&srv->conns);
+	uint32_t gen;
+
+	*err = SB_E_LIMIT;
+	if (!c)
+		return NULL;
+	gen = c->gen;
+	*c = (struct sb_conn){.peer = *peer, .fd = fd, .gen = gen, .listener = listener & 0x3fff};
+	*err = srv->io.backend->ops->attach(&srv->io, handle_of(srv, c), fd, SB_IO_STREAM);
+	if (*err < 0) {
+		c->fd = -1;
+		sb_pool_put(&srv->conns, c);
+		return NULL;
+	}
+	c->id = ++srv->conn_ids;
+	return c;
+}
+
+int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted)
+{
+	int err;
+	struct sb_conn *c = sb_conn_take(srv, listener, fd, peer, &err);
 	struct sb_listener *l = &srv->listeners[listener];
 	const struct sb_plan *plan = l->nth == 0 || l->nth == l->taken + 1 ? &l->plan : &l->other;
 	struct sb_log *log = log_of(srv);
 	struct sb_pace *pace;
-	uint32_t gen;
-	int r;
 
 	if (!c)
-		return SB_E_LIMIT;
-	gen = c->gen;
-	*c = (struct sb_conn){.peer = *peer, .fd = fd, .gen = gen, .listener = listener & 0x3fff};
-	r = srv->io.backend->ops->attach(&srv->io, handle_of(srv, c), fd, SB_IO_STREAM);
-	if (r < 0) {
-		c->fd = -1;
-		sb_pool_put(&srv->conns, c);
-		return r;
-	}
-	c->id = ++srv->conn_ids;
+		return err;
 	l->open++;
 	l->taken++;
-	pace = plan->is_paced || plan->is_hashed || l->is_port ? sb_show_lend(srv, c) : NULL;
+	pace = plan->is_paced || plan->is_hashed || l->is_port || l->is_forward ? sb_show_lend(srv, c) : NULL;
 	c->is_counted = is_counted;
 	srv->count[SB_COUNT_ACCEPTED]++;
 	srv->count[SB_COUNT_OPEN]++;
@@ -381,6 +444,8 @@ int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct 
 	}
 	sb_listener_set_conn(srv, listener, fd);
 	sb_session_open(&c->session, plan, pace, srv->now);
+	if (l->is_forward)
+		sb_forward_open(srv, c);
 	run(srv, c);
 	return 0;
 }
@@ -389,6 +454,9 @@ void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done
 {
 	if (done->kind == SB_OP_RECV)
 		say_io(srv, c, SB_LOG_RECV, done->res);
+	/* What this socket sends is what the other's session has received. */
+	else if (done->kind != SB_OP_GATE)
+		c = sb_conn_out(c);
 	hash_in(c, done);
 	event(srv, c, done);
 	run(srv, c);

@@ -15,9 +15,15 @@
 
 enum { FIRST_STEP = 10 * 1000, LAST_STEP = 10 * 1000 * 1000, ROUNDS = 4 };
 
-static bool is_stream_of_ip(const struct sb_conn *c)
+/* The connection whose peer is to read. */
+static struct sb_conn *reader_of(struct sb_server *srv, const struct sb_show *show)
 {
-	return c->peer.family != SB_UNIX;
+	return sb_conn_out(sb_conn_at(srv, show->slot));
+}
+
+static bool is_stream_of_ip(struct sb_server *srv, const struct sb_show *show)
+{
+	return reader_of(srv, show)->peer.family != SB_UNIX;
 }
 
 static void leave(struct sb_server *srv, struct sb_show *show)
@@ -88,7 +94,7 @@ static void ask_once_more(struct sb_server *srv, struct sb_show *show)
 
 static void ask_own(struct sb_server *srv, struct sb_show *show)
 {
-	int queued = show->tier == SB_GATE_TIME ? 0 : sb_sys_queued_out(srv->sys, sb_conn_at(srv, show->slot)->fd);
+	int queued = show->tier == SB_GATE_TIME ? 0 : sb_sys_queued_out(srv->sys, reader_of(srv, show)->fd);
 
 	if (queued < 0)
 		give_way(srv, show, queued, "the kernel does not tell what is queued");
@@ -106,7 +112,7 @@ static void heed(struct sb_server *srv, struct sb_show *show, const struct sb_pe
 
 	if (q->err == -EAGAIN) {
 		ask_later(srv, show);
-	} else if (q->err == -ENOENT && (show->is_seen || c->session.leg.is_eof)) {
+	} else if (q->err == -ENOENT && (show->is_seen || reader_of(srv, show)->session.leg.is_eof)) {
 		/* Closed: nobody will read it, and the session learns of that by itself. */
 		open_it(srv, show, SB_GATE_NONE);
 	} else if (q->err < 0) {
@@ -128,7 +134,7 @@ static void heed(struct sb_server *srv, struct sb_show *show, const struct sb_pe
 /* Where our own end is, asked once. */
 static int find_local(struct sb_server *srv, struct sb_show *show)
 {
-	int r = show->has_local ? 0 : sb_sys_sockname(srv->sys, sb_conn_at(srv, show->slot)->fd, &show->local);
+	int r = show->has_local ? 0 : sb_sys_sockname(srv->sys, reader_of(srv, show)->fd, &show->local);
 
 	show->has_local = r == 0;
 	return r;
@@ -142,7 +148,7 @@ static int ask_peers(struct sb_server *srv, struct sb_show *const *shows, size_t
 	if (srv->gate.fd < 0)
 		srv->gate.fd = r = sb_sys_diag_open(srv->sys);
 	for (size_t i = 0; i < n; i++)
-		q[i] = (struct sb_peer_queue){.local = shows[i]->local, .peer = sb_conn_at(srv, shows[i]->slot)->peer};
+		q[i] = (struct sb_peer_queue){.local = shows[i]->local, .peer = reader_of(srv, shows[i])->peer};
 	if (r >= 0)
 		r = sb_sys_peer_queues(srv->sys, srv->gate.fd, q, n);
 	for (size_t i = 0; i < n; i++) {
@@ -154,6 +160,24 @@ static int ask_peers(struct sb_server *srv, struct sb_show *const *shows, size_t
 	return r;
 }
 
+/* It is not to be taken up again before it has been asked about. */
+static struct sb_show *in_hand(struct sb_show *show)
+{
+	show->ask_at = SB_NEVER;
+	return show;
+}
+
+/* Without those that have ended since they were taken up, with the other direction. */
+static size_t those_left(struct sb_show **shows, size_t n)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (shows[i]->place)
+			shows[left++] = shows[i];
+	return left;
+}
+
 /* Those that are due, each once; peers' sockets in one question. */
 static bool ask_some(struct sb_server *srv)
 {
@@ -161,26 +185,31 @@ static bool ask_some(struct sb_server *srv)
 	size_t n = 0;
 	bool is_more = false;
 
-	/* From the end: who leaves is replaced by one that has been looked at. */
+	/* From the end: who leaves is replaced by one that has been looked at. Of a FORWARD both leave at once. */
 	for (uint32_t i = srv->gate.n; i > 0; i--) {
-		struct sb_show *show = sb_show_of(&sb_conn_at(srv, srv->gate.wait[i - 1])->session);
-		const struct sb_conn *c = sb_conn_at(srv, show->slot);
+		struct sb_show *show;
+		bool is_ip;
 		int r;
 
+		if (i > srv->gate.n)
+			continue;
+		show = sb_show_of(&sb_conn_at(srv, srv->gate.wait[i - 1])->session);
 		if (show->ask_at > srv->now)
 			continue;
-		r = show->tier == SB_GATE_READ && is_stream_of_ip(c) ? find_local(srv, show) : 0;
+		is_ip = is_stream_of_ip(srv, show);
+		r = show->tier == SB_GATE_READ && is_ip ? find_local(srv, show) : 0;
 		if (r < 0 && is_passing(r))
 			ask_later(srv, show);
 		else if (r < 0)
 			give_way(srv, show, r, "the kernel does not name our end");
-		else if (show->tier != SB_GATE_READ || !is_stream_of_ip(c))
+		else if (show->tier != SB_GATE_READ || !is_ip)
 			ask_own(srv, show);
 		else if (n < SB_PEER_BATCH)
-			shows[n++] = show;
+			shows[n++] = in_hand(show);
 		else
 			is_more = true;
 	}
+	n = those_left(shows, n);
 	if (n > 0)
 		ask_peers(srv, shows, n);
 	return is_more;

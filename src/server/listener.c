@@ -415,7 +415,7 @@ static bool is_bare(const struct sb_line *line)
 static int set_door(struct sb_listener *l, struct sb_fault *fault)
 {
 	const struct sb_value *preamble = &l->line.v[SB_KEY_PREAMBLE];
-	bool waits = !l->plan.service->ops->is_source;
+	bool waits = !l->plan.service->ops->is_source && !l->is_forward;
 
 	if (preamble->set && preamble->num && l->is_port)
 		return sb_fault_set(fault, SB_E_PLACE, preamble->key_col,
@@ -444,7 +444,20 @@ static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fau
 	};
 
 	/* Whom a port of LISTEN answers has proved that his address is his. */
-	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict && !l->is_port, fault);
+	bool is_strict = srv->is_strict && !l->is_port;
+	struct sb_plan ways[SB_WAYS];
+	int r;
+
+	l->is_forward = sb_line_is_forward(&l->line);
+	if (l->is_forward) {
+		r = sb_plan_make_ways(ways, &in, l->endpoint.on, &srv->opt.limits, is_strict, fault);
+		l->plan = ways[SB_WAY_UP];
+		l->down = ways[SB_WAY_DOWN];
+		if (r == 0)
+			r = sb_forward_read(srv, l, fault);
+	} else {
+		r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, is_strict, fault);
+	}
 
 	/* Connected, the socket would have one address, and on the others its port would be free. */
 	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED && sb_addr_is_any(&l->endpoint.addr))
@@ -474,7 +487,7 @@ static void say_listening(struct sb_server *srv, uint32_t i)
 	sb_text_listener(&t, l);
 	sb_log_u64(&srv->log, "listener", i + 1);
 	sb_log_text(&srv->log, "on", sb_slice(t.p, t.n));
-	if (sb_plan_has_seed(&l->plan))
+	if (sb_plan_has_seed(&l->plan) || (l->is_forward && sb_plan_has_seed(&l->down)))
 		sb_log_u64(&srv->log, "seed", l->plan.cuts.seed);
 	sb_log_end(&srv->log);
 }
@@ -499,6 +512,8 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 	r = set_options(srv, i, &list, said, fault);
 	if (r == 0)
 		r = bind_it(srv, l, fault);
+	if (r == 0)
+		r = place(l, sb_forward_check_loop(srv, i, fault), fault);
 	if (r == 0)
 		r = start(srv, i, said, fault);
 	if (r < 0) {

@@ -71,6 +71,44 @@ static int set_allow(struct sb_options *o, struct sb_slice value, struct sb_faul
 	return 0;
 }
 
+static int say_forward_to(int code, struct sb_slice value, struct sb_fault *fault)
+{
+	return sb_fault_set(
+		fault, code, 0,
+		"forward-to takes CIDR:PORT, as 127.0.0.1/32:6379 or [::1/128]:6379, or unix:PATH, not \"%.*s\"",
+		SB_FAULT_WORD(value));
+}
+
+static int set_forward_to(struct sb_options *o, struct sb_slice value, struct sb_fault *fault)
+{
+	struct sb_forward_to *to = &o->forward_to[o->forward_to_n];
+	struct sb_slice range = value;
+	uint64_t port;
+	int r;
+
+	if (o->forward_to_n == SB_FORWARD_TO_MAX)
+		return sb_fault_set(fault, SB_E_LIMIT, 0, "forward-to is given more than %d times", SB_FORWARD_TO_MAX);
+	*to = (struct sb_forward_to){.port = 0};
+	if (value.n > 5 && memcmp(value.p, "unix:", 5) == 0) {
+		to->path = sb_slice_skip(value, 5);
+		o->forward_to_n++;
+		return 0;
+	}
+	while (range.n > 0 && range.p[range.n - 1] != ':')
+		range.n--;
+	if (range.n < 2 || sb_parse_count(sb_slice_skip(value, range.n), &port) < 0 || port < 1 || port > UINT16_MAX)
+		return say_forward_to(SB_E_TYPE, value, fault);
+	range.n--;
+	if (range.p[0] == '[' && range.p[range.n - 1] == ']')
+		range = sb_slice(range.p + 1, range.n - 2);
+	r = sb_cidr_parse(&to->range, range);
+	if (r < 0)
+		return say_forward_to(r, value, fault);
+	to->port = (uint16_t)port;
+	o->forward_to_n++;
+	return 0;
+}
+
 static int set_ports(struct sb_options *o, struct sb_slice value, struct sb_fault *fault)
 {
 	uint64_t from = 0, to = 0;
@@ -99,6 +137,9 @@ static const struct {
 	{{"io", "NAME", "the backend: auto (default: the first that works), or one that --version names"}, set_io},
 	{{"allow", "CIDR", "who may connect to addresses that are not loopback; may be given again"}, set_allow},
 	{{"control-ports", "A-B", "the ports that LISTEN takes (default: any free one)"}, set_ports},
+	{{"forward-to", "CIDR:PORT",
+	  "where FORWARD of a port that LISTEN makes may lead (default: nowhere); may be given again"},
+	 set_forward_to},
 	{{"log", "text|json", "how the log is written (default text)"}, set_log},
 	{{"log-level", "LEVEL", "error, warning, notice, info or debug (default info)"}, set_level},
 };

@@ -8,7 +8,14 @@
 #include "io/io.h"
 #include "server/log.h"
 
-enum { SB_ALLOW_MAX = 32 };
+enum { SB_ALLOW_MAX = 32, SB_FORWARD_TO_MAX = 16 };
+
+/* Where FORWARD of a throw-away port may lead. */
+struct sb_forward_to {
+	struct sb_cidr range;
+	uint16_t port;
+	struct sb_slice path; /* of a unix socket, as it was written; then nothing else counts */
+};
 
 struct sb_options {
 	struct sb_limits limits;
@@ -19,6 +26,8 @@ struct sb_options {
 	enum sb_log_level level;
 	struct sb_cidr allow[SB_ALLOW_MAX];
 	size_t allow_n;
+	struct sb_forward_to forward_to[SB_FORWARD_TO_MAX];
+	size_t forward_to_n;
 };
 
 /* A switch of the command that is not a limit: its name, how its value is written, and help. */

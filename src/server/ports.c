@@ -76,7 +76,7 @@ static void say_port(struct sb_text *t, const struct sb_listener *l)
 	sb_text_u64(t, l->endpoint.addr.port);
 	sb_text_str(t, " id=");
 	sb_text_id(t, 's', l->id, l->token);
-	if (sb_plan_has_seed(&l->plan)) {
+	if (sb_plan_has_seed(&l->plan) || (l->is_forward && sb_plan_has_seed(&l->down))) {
 		sb_text_str(t, " seed=");
 		sb_text_u64(t, l->plan.cuts.seed);
 	}

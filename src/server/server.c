@@ -205,6 +205,8 @@ int sb_server_open(struct sb_server **server, void *mem, size_t size, const stru
 	srv->sys = env->sys;
 	srv->files = env->files;
 	srv->files_n = env->files_n;
+	srv->names = env->names;
+	srv->names_n = env->names_n;
 	srv->opt = env->read.options;
 	srv->is_strict = env->read.is_strict;
 	srv->spare_fd = srv->wake_fd = -1;

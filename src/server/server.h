@@ -7,6 +7,7 @@
  *   accept.c    taking connections: limits, refusing, pausing when descriptors run out
  *   syn.c       not answering who wants to connect: syn=drop
  *   conn.c      one connection: its session's ops carried out, its bytes kept, its end
+ *   forward.c   the second connection of a FORWARD: where it may lead, and making it
  *   show.c      what a connection whose line shapes what it sends has besides: pace, gate, receipt
  *   steps.c     what is done for the steps of a line
  *   heard.c     a line that came on a connection, and its answer
@@ -55,6 +56,7 @@ enum sb_counter {
 /* A connection. peer is what accept gave: after an RST nobody else knows it. */
 struct sb_conn {
 	struct sb_session session;
+	struct sb_conn *across; /* of a FORWARD: the one whose socket sends what this one receives */
 	struct sb_addr peer;
 	void *buf; /* the pool block its held bytes lie in, or NULL */
 	int fd;
@@ -90,6 +92,10 @@ struct sb_listener {
 	struct sb_addr filler; /* its own address */
 	uint64_t nth;          /* the one connection that its line is for; 0: all. The others get … */
 	struct sb_plan other;
+	/* FORWARD: where to; plan is that of the direction up. */
+	bool is_forward;
+	struct sb_endpoint to;
+	struct sb_plan down;
 	/* A throw-away port. */
 	bool is_port, is_owned;  /* is_owned: it is in use, or kept */
 	uint32_t id;             /* 0 for others */
@@ -100,6 +106,12 @@ struct sb_listener {
 	/* Options that connections do not inherit from the listener: set on each. */
 	struct sb_opt_ask conn_opts[SB_CONN_OPTS_MAX];
 	uint32_t conn_opts_n;
+};
+
+/* A host's name, and the address it stands for. */
+struct sb_name {
+	struct sb_slice name;
+	struct sb_addr addr;
 };
 
 enum sb_stage { SB_STAGE_RUN, SB_STAGE_DRAIN, SB_STAGE_KILL };
@@ -134,6 +146,8 @@ struct sb_server {
 	uint8_t *scratch; /* SB_IO_BUF_SIZE bytes for what is made and sent at once */
 	const struct sb_file *files;
 	size_t files_n;
+	const struct sb_name *names;
+	size_t names_n;
 	uint64_t seed;
 	int spare_fd, wake_fd;
 	uint32_t conn_ids;
@@ -217,12 +231,30 @@ void sb_text_syn(struct sb_text *t, const struct sb_listener *l);
 int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, bool is_counted);
 void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done *done);
 void sb_conn_tick(struct sb_server *srv, struct sb_conn *c);
+/* A connection of this listener on fd, which it takes over, without a session yet. NULL with *err when it cannot be. */
+struct sb_conn *sb_conn_take(struct sb_server *srv, uint32_t listener, int fd, const struct sb_addr *peer, int *err);
 /* RST, now. */
 void sb_conn_reset(struct sb_server *srv, struct sb_conn *c);
 /* The server stops: in order, or at once. */
 void sb_conn_stop(struct sb_server *srv, struct sb_conn *c);
 /* The connection in this slot, NULL when there is none. */
 struct sb_conn *sb_conn_at(struct sb_server *srv, uint32_t slot);
+/* Whose socket sends what the session of c has to send. */
+static inline struct sb_conn *sb_conn_out(struct sb_conn *c)
+{
+	return c->across ? c->across : c;
+}
+
+/* ---- forward.c ---- */
+
+/* Reads to= of a listener's line. 0, or < 0 with *fault at the line's column. */
+int sb_forward_read(struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault);
+/* Listener i has its port: nobody may forward to himself, not by others either. */
+int sb_forward_check_loop(const struct sb_server *srv, uint32_t i, struct sb_fault *fault);
+/* c has been accepted, its session opened: the second connection, to be dialed. */
+void sb_forward_open(struct sb_server *srv, struct sb_conn *c);
+/* Carries out CONNECT. */
+int sb_forward_dial(struct sb_server *srv, struct sb_conn *c, struct sb_op *op, struct sb_done *done);
 
 /* ---- show.c ---- */
 
@@ -334,6 +366,8 @@ struct sb_server_env {
 	struct sb_sys *sys;
 	const struct sb_file *files;
 	size_t files_n;
+	const struct sb_name *names; /* hosts of to=, which stay the caller's */
+	size_t names_n;
 	const int *receipts_fd;     /* where receipts are written, NULL for nowhere; it stays the caller's */
 	struct sb_config_read read; /* out */
 };

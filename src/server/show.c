@@ -53,12 +53,22 @@ static void write_receipt(struct sb_server *srv, struct sb_conn *c, struct sb_sh
 	struct sb_text t = begin_receipt(srv, c, show->token);
 	int n = sb_line_print(c->session.plan->line, line_room, sizeof(line_room));
 	struct sb_receipt_head head = {.session = &c->session};
+	char to_room[SB_PATH_MAX * 3 + 8];
+	struct sb_text to = sb_text_in(to_room, sizeof(to_room));
 
 	sb_text_id(&id, 'c', c->id, show->token);
 	sb_text_addr(&peer, &c->peer);
 	head.id = sb_slice(id.p, id.n);
 	head.peer = sb_slice(peer.p, peer.n);
 	head.line = sb_slice(line_room, n > 0 ? (size_t)n : 0);
+	if (c->across) {
+		struct sb_receipt *down = &sb_show_of(&c->across->session)->receipt;
+
+		down->closed = srv->now;
+		head.down = down;
+		sb_text_endpoint(&to, &srv->listeners[c->listener].to);
+		head.upstream = sb_slice(to.p, to.n);
+	}
 	sb_text_receipt(&t, &show->receipt, &head);
 	srv->receipts.size[(srv->receipts.next + SB_RECEIPTS_KEPT - 1) % SB_RECEIPTS_KEPT] = (uint32_t)t.n;
 	sb_log_line(&srv->receipt_log, sb_slice(t.p, t.n));
@@ -73,7 +83,8 @@ void sb_show_end(struct sb_server *srv, struct sb_conn *c)
 	sb_gate_drop(srv, show);
 	show->receipt.closed = srv->now;
 	sb_control_forget(srv, show);
-	if (!show->is_control && c->session.reason != SB_WHY_LINE) {
+	/* That of a FORWARD is the client's, and tells of both. */
+	if (!show->is_control && c->session.reason != SB_WHY_LINE && !c->session.is_down) {
 		write_receipt(srv, c, show);
 		sb_control_wake(srv);
 	}

@@ -12,7 +12,7 @@
 
 enum {
 	SB_RECEIPTS_KEPT = 64,
-	SB_RECEIPT_MAX = 24 * 1024,
+	SB_RECEIPT_MAX = 40 * 1024,
 	SB_SHOW_ID_MAX = 32,
 	SB_TEXTS = 16, /* answers of many lines that are on their way at once */
 	SB_ANSWER_HEAD_MAX = 32,

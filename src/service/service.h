@@ -13,7 +13,7 @@
 #include "scenario/line.h"
 
 /* Where complete frames go. */
-enum sb_route { SB_ROUTE_NONE, SB_ROUTE_BACK };
+enum sb_route { SB_ROUTE_NONE, SB_ROUTE_BACK, SB_ROUTE_ACROSS };
 
 /* What a source sends: count times head, len bytes of pattern, tail. Plain values, made once for a line. */
 struct sb_source {

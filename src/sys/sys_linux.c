@@ -180,6 +180,17 @@ int sb_sys_connect_unix(struct sb_sys *sys, int fd, const char *path)
 	return r < 0 ? r : answer(connect(fd, &to.sa, n));
 }
 
+int sb_sys_connected(struct sb_sys *sys, int fd)
+{
+	int err = 0;
+	socklen_t n = sizeof(err);
+
+	(void)sys;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) < 0)
+		return -errno;
+	return -err;
+}
+
 int sb_sys_sockname(struct sb_sys *sys, int fd, struct sb_addr *addr)
 {
 	union any_addr from;

@@ -187,7 +187,9 @@ static void f101_unknown_keys_name_the_nearest(void **state)
 	expect_fault("ECHO rcvbuff=1", SB_E_UNKNOWN, 6, "unknown key \"rcvbuff\" (did you mean rcvbuf?)");
 	expect_fault("ECHO MAX=1", SB_E_UNKNOWN, 6, "unknown key \"MAX\" (did you mean max?)");
 	expect_fault("ECHO zzzzz=1", SB_E_UNKNOWN, 6, "unknown key \"zzzzz\"; --help lists the keys");
-	expect_fault("ECHO up.frag=1", SB_E_UNKNOWN, 6, "unknown key \"up.frag\"; --help lists the keys");
+	expect_fault("ECHO up.zzzzz=1", SB_E_UNKNOWN, 6, "unknown key \"up.zzzzz\"; --help lists the keys");
+	expect_fault("FORWARD down.frog=1", SB_E_UNKNOWN, 9, "unknown key \"down.frog\" (did you mean down.frag?)");
+	expect_fault("FORWARD up.max=1", SB_E_PLACE, 9, "max= is of no direction: leave up. out");
 }
 
 static void tokens_that_are_no_pairs(void **state)
