@@ -168,8 +168,8 @@ def test_an_option_is_set_at_its_step(serve):
     assert receipt['steps'] == 3 and receipt['reason'] == 'done'
 
 
-def test_again_answers_all_that_was_sent_before_the_end(serve):
-    server = serve('SCRIPT frame=line | read:frame | send:. | again')
+def test_again_answers_all_that_was_sent_before_the_end(serve, io):
+    server = serve('SCRIPT frame=line | read:frame | send:. | again', '--io', io)
     with server.connect() as client:
         client.sendall(b'a\nb\n' * 1000)
         finish(client)
