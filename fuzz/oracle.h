@@ -75,6 +75,7 @@ struct peer {
 	uint32_t in_before, held_most; /* received before the last recv; the most that was held at a rest */
 	const char *refusal;           /* why it must be refused, NULL if it must not */
 	int failed;                    /* the first -errno of a recv or send */
+	bool is_blocked;               /* its last send found no room */
 	uint32_t id;                   /* as the log calls it */
 	/* Whether it begins with a line, and since when that is not known yet. */
 	enum { PEER_NEW, PEER_HELD, PEER_PAYLOAD, PEER_LINE, PEER_OF_PORT } begin;

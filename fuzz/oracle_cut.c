@@ -378,6 +378,9 @@ bool cut_is_lingering(const struct run *r, const struct sim_conn *c)
 
 	if (!model_of(r, c)->is_shaped || (close != PLAN_HALF && close != PLAN_STALL) || p->reason == SB_WHY_NONE)
 		return false;
+	/* What a send is still at ends first. */
+	if (p->is_blocked && c->window == 0)
+		return false;
 	return close == PLAN_HALF ? c->is_shut : owed(r, c) == 0 && !cut_is_waiting(r, c);
 }
 
