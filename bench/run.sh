@@ -9,7 +9,7 @@ set -u -o pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 bin=$root/build/bench
 server=$root/build/release/streambed
-is_server_given=''
+is_server_given='' before=''
 rounds=11 warmup_ms=200 window_ms=1000 memory_rounds=3
 only='' mode=measure with_peers=1
 busy=50 idle=10000
@@ -17,13 +17,15 @@ busy=50 idle=10000
 usage() {
 	cat <<'TEXT'
 usage: bench/run.sh [--only SHAPE[,SHAPE...]] [--rounds N] [--quick] [--no-peers] [--server PATH]
-       bench/run.sh --instructions | --framing | --self-check
+       bench/run.sh --instructions | --framing | --gates | --self-check
 SHAPE is one of: small deep 4k 64k u32be line idle memory churn
 --quick         3 rounds of 0.3 s: does it work, not what does it cost
 --no-peers      without libuv and libevent
 --server PATH   this streambed, instead of building the release preset
+--before PATH   beside another one: what a change costs (a ratio of 1.03 is too much)
 --instructions  user-space instructions per message, counted by callgrind
 --framing       the framing limits in memory
+--gates         pieces a second behind gate=read, what a stalled peer costs, whether back-pressure repeats
 --self-check    that the load generator notices wrong echoes
 TEXT
 }
@@ -31,17 +33,19 @@ TEXT
 # ---- the servers ----
 
 # The one place that knows how streambed is started. It must print tcp://127.0.0.1:PORT for port 0.
-# $1: none, or the frame= of the line. $2: connections it must hold.
+# $1: the program. $2: none, the frame= of the line, or a line. $3: connections it must hold.
 streambed_command() {
 	local line=ECHO
-	[[ $1 == none ]] || line="ECHO frame=$1"
-	command=("$server" serve --listen "tcp://127.0.0.1:0,$line" --max-conns "$2" --log-level error)
+	[[ $2 == none ]] || line="ECHO frame=$2"
+	[[ $2 != *' '* ]] || line=$2
+	command=("$1" serve --listen "tcp://127.0.0.1:0,$line" --max-conns "$3" --log-level error)
 }
 
 # Sets command for one of the names used in the results. The digit 2 is the same program once more.
 command_for() {
 	case $1 in
-	ours* | base*) streambed_command "$2" "$3" ;;
+	ours* | base*) streambed_command "$server" "$2" "$3" ;;
+	before) streambed_command "$before" "$2" "$3" ;;
 	limit*) command=("$bin/echo_epoll") ;;
 	uv) command=("$bin/echo_uv") ;;
 	uv_try) command=("$bin/echo_uv" --try) ;;
@@ -204,7 +208,7 @@ instructions() {
 		return 0
 	}
 	echo "user-space instructions per message, $busy x 64 B x 16, and how many more than the limit's:"
-	for what in limit:none ours:none ours:u32be ours:line; do
+	for what in limit:none ${before:+before:none} ours:none ours:u32be ours:line; do
 		frame=${what#*:}
 		count "${what%:*}" "$frame" 8000 || return 2
 		few=$total
@@ -213,6 +217,45 @@ instructions() {
 		awk -v n="$what" -v d="$((total - few))" -v l="$limit" \
 			'BEGIN { printf "  %-12s %8.1f  %+8.1f\n", n, d / 80000, (d - l) / 80000 }'
 	done
+}
+
+# ---- gates ----
+
+# gate_row TITLE LINE KEY LEAST|MOST VALUE OPTION...: one fresh server with this line, one run of gated, judged by KEY.
+gate_row() {
+	local title=$1 line=$2 key=$3 sense=$4 bound=$5 out value
+	shift 5
+	start ours "$line" 200 "${at_once[@]}" || return 2
+	out=$("${on_load_cpu[@]}" "${at_once[@]}" "$bin/gated" --port "$port" --server-pid "$pid" "$@" \
+		2>"$tmp/load.err")
+	stop
+	value=$(sed -n "s/.*\b$key=\([0-9.]*\).*/\1/p" <<<"$out")
+	if [[ -z $value ]]; then
+		echo "bench: $title: $(cat "$tmp/load.err")" >&2
+		return 2
+	fi
+	awk -v t="$title" -v o="$out" -v v="$value" -v s="$sense" -v b="$bound" 'BEGIN {
+		ok = (s == "least" ? v >= b : v <= b) && o !~ /merges=[1-9]/
+		printf "%-34s %s\n%34s %s at %s %s: %s\n", t, o, "", v, s, b, ok ? "ok" : "OVER"
+		exit !ok
+	}'
+}
+
+# A rate is what is left of the machine, unlike CPU time a message: so nobody else may run meanwhile.
+gates() {
+	local failed=0 read='CHARGEN frag=1 gate=read'
+	at_once=(env)
+	if chrt -r 1 true 2>/dev/null; then
+		at_once=(chrt -r 1)
+	else
+		echo "no real-time priority: whatever else runs takes its share of these rates"
+	fi
+	gate_row '1 connection, single bytes' "$read" cuts_per_s least 20000 --conns 1 || failed=1
+	gate_row '100 connections, single bytes' "$read" cuts_per_s least 100000 --conns 100 || failed=1
+	gate_row 'a peer that stalls for 3 s' "$read" server_busy most 0.05 --stall-ms 3000 || failed=1
+	at_once=(env) # nobody may be kept from delivering what is under way
+	gate_row 'back-pressure, 20 times' 'ECHO rcvbuf=2304 stopread=20s' same least 20 --fill 20 || failed=1
+	return $failed
 }
 
 # ---- building, options ----
@@ -240,6 +283,7 @@ build() {
 
 find_peers() {
 	all_peers=()
+	[[ -z $before ]] || all_peers+=(before)
 	[[ -n $with_peers ]] || return 0
 	[[ -x $bin/echo_uv ]] && all_peers+=(uv uv_try)
 	[[ -x $bin/echo_event ]] && all_peers+=(event)
@@ -266,10 +310,11 @@ while (($#)); do
 	case $1 in
 	--only) need "$@" && only=$2 && shift ;;
 	--rounds) need "$@" && rounds=$2 && shift ;;
+	--before) need "$@" && before=$2 && shift ;;
 	--server) need "$@" && server=$2 && is_server_given=1 && shift ;;
 	--quick) rounds=3 warmup_ms=100 window_ms=300 memory_rounds=1 ;;
 	--no-peers) with_peers= ;;
-	--instructions | --framing | --self-check) mode=${1#--} && mode=${mode/-/_} ;;
+	--instructions | --framing | --gates | --self-check) mode=${1#--} && mode=${mode/-/_} ;;
 	--help) usage && exit 0 ;;
 	*)
 		echo "bench: no option $1" >&2
@@ -292,6 +337,7 @@ results=$bin/results.txt
 case $mode in
 measure) measure_all ;;
 instructions) instructions ;;
+gates) gates ;;
 self_check) /usr/bin/python3 "$root/bench/selfcheck.py" "$bin/loadgen" ;;
 framing)
 	if [[ ! -x $bin/framing ]]; then

@@ -161,8 +161,8 @@ fuzz_libfuzzer() {
 	seeds=$(fuzz_seeds "$target")
 	read -r -a fixed < <(fuzz_fixed)
 	# What is behind it outlives a Ctrl-C, or it would end for want of a reader.
-	"${fixed[@]}" "$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 ${dict:+-dict="$dict"} \
-		-artifact_prefix="$artifacts/" "$@" "$corpus" "$seeds" 2>&1 |
+	"${fixed[@]}" "$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 \
+		${dict:+-dict="$dict"} -artifact_prefix="$artifacts/" "$@" "$corpus" "$seeds" 2>&1 |
 		(trap '' INT TERM && tee "$log" | sed -u '/^###### Recommended dictionary/,/^###### End of/d')
 	status=${PIPESTATUS[0]}
 	fuzz_finds "$target" "$log" "$artifacts"/* || return 1

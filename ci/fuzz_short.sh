@@ -3,9 +3,9 @@
 #
 # The fuzzing of every submission: ci/fuzz_short.sh [TARGET...]
 #
-# Each target by libFuzzer from its committed corpus, always the same inputs (-seed=1 -runs=N, the corpus in the order of
-# its names, no address at random): nobody's change goes red by luck. Then one target by AFL++ for a few seconds, which
-# shows that this engine still works: that it runs and is stable. Its inputs depend on the clock: what it finds is
+# Each target by libFuzzer from its committed corpus, always the same inputs (-seed=1 -runs=N, the corpus in the order
+# of its names, no address at random): nobody's change goes red by luck. Then one target by AFL++ for a few seconds,
+# which shows that this engine still works: that it runs and is stable. Its inputs depend on the clock: what it finds is
 # printed, and is for the nightly run to fail on. New inputs are thrown away. One line a target; the last is: N passed,
 # N failed. Exit 1 when one failed.
 set -u

@@ -77,7 +77,7 @@ static uint64_t pools(uint64_t n[3])
 static void check_size(long size)
 {
 	uint64_t n[3], all = pools(n), conns = want.v[SB_LIMIT_CONNS];
-	uint64_t more = 6500 * conns + 9700 * want.v[SB_LIMIT_PORTS] + 8700 * want.v[SB_LIMIT_LINES] + (5 << 20);
+	uint64_t more = 6500 * conns + 11000 * want.v[SB_LIMIT_PORTS] + 9000 * want.v[SB_LIMIT_LINES] + (5 << 20);
 
 	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + more)
 		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,
@@ -331,26 +331,31 @@ static void check_endpoint(const char *text)
 
 /* ---- the server ---- */
 
-/* reply=refused is for one address. */
-static bool is_refused_anywhere(const struct again *a, const struct again_addr *addr)
+/* The simulated kernel gives ports in order to those who ask for any. */
+static uint16_t port_of(size_t i)
 {
-	const struct again_value *v = &a->v[SB_KEY_REPLY];
+	uint16_t port = SIM_PORT_FIRST;
 
-	for (size_t i = 0; i < sizeof(addr->ip); i++)
-		if (addr->ip[i])
-			return false;
-	return v->set && naive_is(v->text.p, v->text.n, "refused");
+	for (size_t j = 0; j < i; j++)
+		port += want.endpoint[j].on != SB_ON_UNIX && want.endpoint[j].addr.port == 0;
+	return want.endpoint[i].addr.port ? want.endpoint[i].addr.port : port;
 }
 
-/* The first listener, from 1, whose unix socket is another's before it; 0 for none. */
-static size_t path_twice(void)
+/* Its unix socket is another's before it, or its address, which is not any port's. */
+static bool is_taken(size_t i)
 {
-	for (size_t i = 0; i < config.listens_n; i++)
-		for (size_t j = 0; j < i; j++)
-			if (want.endpoint[i].on == SB_ON_UNIX && want.endpoint[j].on == SB_ON_UNIX &&
-			    strcmp(want.endpoint[i].path, want.endpoint[j].path) == 0)
-				return i + 1;
-	return 0;
+	const struct again_endpoint *e = &want.endpoint[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct again_endpoint *f = &want.endpoint[j];
+
+		if (e->on == SB_ON_UNIX && f->on == SB_ON_UNIX && strcmp(e->path, f->path) == 0)
+			return true;
+		if (e->on == SB_ON_TCP && f->on == SB_ON_TCP && e->addr.port && e->addr.port == port_of(j) &&
+		    e->addr.family == f->addr.family && memcmp(e->addr.ip, f->addr.ip, 16) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* What the first listener that cannot be says: 0 when all can. */
@@ -371,7 +376,7 @@ static int want_open(uint32_t *col)
 		else
 			again_read(&line, (const uint8_t *)text + comma + 1, strlen(text) - comma - 1);
 		r = again_plan_code(&line, want.endpoint[i].on, want.is_strict, &limits, col);
-		if (r == 0 && is_refused_anywhere(&line, &want.endpoint[i].addr)) {
+		if (r == 0 && again_is_refused_anywhere(&line, &want.endpoint[i].addr)) {
 			*col = line.v[SB_KEY_REPLY].key_col;
 			r = SB_E_PLACE;
 		}
@@ -381,11 +386,13 @@ static int want_open(uint32_t *col)
 			r = opts_of(&o, &want.endpoint[i], col);
 		want.failed = i + 1;
 		*col = r < 0 && *col ? *col + offset : 0;
+		if (r == 0 && is_taken(i))
+			r = -EADDRINUSE;
 		if (r < 0)
 			return r;
 	}
-	want.failed = path_twice();
-	return want.failed ? -EADDRINUSE : 0;
+	want.failed = 0;
+	return 0;
 }
 
 /* Which call the letter makes fail. */

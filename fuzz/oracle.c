@@ -118,6 +118,22 @@ void oracle_on_send(struct sb_sys *k, struct sim_conn *c)
 
 /* ---- reasons ---- */
 
+int oracle_error_of(uint8_t reason)
+{
+	switch (reason) {
+	case SB_WHY_TOO_LARGE:
+		return SB_E_TOO_LARGE;
+	case SB_WHY_BAD_LENGTH:
+		return SB_E_BAD_LENGTH;
+	case SB_WHY_OVERLONG:
+		return SB_E_OVERLONG;
+	case SB_WHY_BAD_DELIMITER:
+		return SB_E_BAD_DELIMITER;
+	default:
+		return 0;
+	}
+}
+
 static bool is_reason_possible(const struct run *r, const struct sim_conn *c, const struct peer *p, uint8_t reason)
 {
 	const struct model *m = &r->model[p->listener];
@@ -134,13 +150,10 @@ static bool is_reason_possible(const struct run *r, const struct sim_conn *c, co
 	case SB_WHY_TRUNCATED:
 		return c->is_fin && p->whole < c->in_n && !p->broken;
 	case SB_WHY_TOO_LARGE:
-		return p->broken == SB_E_TOO_LARGE;
 	case SB_WHY_BAD_LENGTH:
-		return p->broken == SB_E_BAD_LENGTH;
 	case SB_WHY_OVERLONG:
-		return p->broken == SB_E_OVERLONG;
 	case SB_WHY_BAD_DELIMITER:
-		return p->broken == SB_E_BAD_DELIMITER;
+		return p->broken == oracle_error_of(reason);
 	case SB_WHY_RESET:
 		return p->failed == -ECONNRESET || p->failed == -EPIPE;
 	case SB_WHY_IO:
@@ -367,6 +380,8 @@ void oracle_rest(struct run *r)
 		struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = oracle_conn(r, c->fd);
 
+		if (conn && line_is_judged_late(r, c))
+			asked_check_rest(r, c, &conn->session);
 		if (!conn || line_is_judged_late(r, c))
 			continue;
 		if (r->peer[i].begin == PEER_HELD)

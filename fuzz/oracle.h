@@ -19,6 +19,7 @@
  *   oracle_time.c   what each connection waits for, since when, and until when; how it ends
  *   oracle_door.c   listeners: their options, who is let in
  *   oracle_line.c   connections that begin with a line, and throw-away ports
+ *   oracle_asked.c  and what such a line asks for
  *   oracle_dgram.c  datagrams
  *   oracle_late.c   and those whose line says what becomes of their replies
  *   oracle_log.c    log lines and counters
@@ -75,7 +76,6 @@ struct peer {
 	uint32_t in_before, held_most; /* received before the last recv; the most that was held at a rest */
 	const char *refusal;           /* why it must be refused, NULL if it must not */
 	int failed;                    /* the first -errno of a recv or send */
-	bool is_blocked;               /* its last send found no room */
 	uint32_t id;                   /* as the log calls it */
 	/* Whether it begins with a line, and since when that is not known yet. */
 	enum { PEER_NEW, PEER_HELD, PEER_PAYLOAD, PEER_LINE, PEER_OF_PORT } begin;
@@ -94,6 +94,7 @@ struct cut {
 	uint64_t at[CUT_OFFSETS]; /* where the first of them ended */
 	bool is_gated;            /* a piece has gone, and what has to be true before the next is not known to be */
 	bool is_empty;            /* a unix socket's queue was, when it was last asked */
+	bool is_asked;            /* judged when it was over: pieces and at are all there is */
 	bool is_enough;           /* no more is sent, though there may be more */
 	bool is_seen;             /* the kernel has told of the peer's socket before */
 	bool has_given_way;       /* gate=best: what is best cannot be had */
@@ -102,6 +103,7 @@ struct cut {
 	bool is_hit;              /* a question about it was made to fail, and that might have been another's */
 	enum sb_gate_tier tier;   /* of its line, or what is had in place of best */
 	int refused;              /* why the gate cannot be had; 0: it can */
+	bool is_unproven;         /* the last one is one of them */
 	bool is_cut_short;        /* it ended before anybody asked about its last gate, which may be open or not */
 	uint64_t gated_at, wait_until, reply_from;
 	uint32_t asks, fails; /* questions since the gate closed; those that nobody answered */
@@ -259,6 +261,8 @@ void cut_on_accept(struct run *r, struct sim_conn *c);
 void cut_on_got(struct run *r, struct sim_conn *c, uint64_t owed);
 /* n of want bytes have gone. */
 void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n);
+/* The same for n bytes that have gone, behind base others, when it is over: where pieces ended. */
+void cut_pieces(const struct plan_model *plan, const struct peer *p, struct cut *cut, uint64_t base, uint64_t n);
 void cut_on_close(struct run *r, const struct sim_conn *c);
 void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int res);
 /* Nothing may leave yet, by our own will. */
@@ -283,6 +287,22 @@ bool line_is_payload(const struct run *r, const struct sim_conn *c, struct peer 
 bool line_is_judged_late(const struct run *r, const struct sim_conn *c);
 bool line_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason);
 /* It is over: what it was answered was in order. */
+/* A line of its own, or that of a throw-away port, when the connection is over; what it was sent begins behind its
+ * answer, what it sent behind the line. */
+struct asked {
+	struct run *r;
+	const struct sim_conn *c;
+	const struct sb_session *s;
+	uint32_t i, in_from, out_from;
+	struct plan_model plan;
+};
+
+void asked_check(struct asked *a, bool has_answer);
+void asked_check_rest(const struct run *r, const struct sim_conn *c, const struct sb_session *s);
+
+/* The error behind a reason of framing, 0 when it is another. */
+int oracle_error_of(uint8_t reason);
+
 void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_session *s);
 /* It is over, and its line has steps: they sent what they had to. False when it has none. in_from, out_from: where its
  * service begins in what it has sent, and was sent. */

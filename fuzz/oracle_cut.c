@@ -43,6 +43,16 @@ static uint64_t owed(const struct run *r, const struct sim_conn *c)
 	return r->peer[oracle_number(r, c)].whole - c->out_n;
 }
 
+static uint64_t left_of(const struct run *r, const struct sim_conn *c, uint64_t from)
+{
+	const struct peer *p = &r->peer[oracle_number(r, c)];
+	uint64_t size = plan_model_size(plan_of(r, c));
+
+	if (!is_source(r, c))
+		return p->whole - from;
+	return (size < r->limit[SB_LIMIT_BYTES] ? size : r->limit[SB_LIMIT_BYTES]) - from;
+}
+
 /* ---- where ---- */
 
 /* The end of the unit that holds byte from of a source, and its beginning. */
@@ -55,11 +65,8 @@ static uint64_t source_unit(const struct plan_model *plan, uint64_t from, struct
 }
 
 /* The same of an echo, 0 when it is not there yet. */
-static uint64_t echo_unit(const struct run *r, const struct sim_conn *c)
+static uint64_t echo_unit(const struct plan_model *plan, const struct peer *p, const struct cut *cut)
 {
-	const struct plan_model *plan = plan_of(r, c);
-	const struct peer *p = &r->peer[oracle_number(r, c)];
-	const struct cut *cut = cut_of(r, c);
 	uint64_t join = plan->shape.join, n = 0;
 
 	if (plan->ref == &ref_raw)
@@ -79,7 +86,7 @@ bool cut_is_joining(const struct run *r, const struct sim_conn *c)
 
 	if (!cut_is_shaped(r, c) || !plan_of(r, c)->shape.join || owed(r, c) == 0 || p->reason != SB_WHY_NONE)
 		return false;
-	end = echo_unit(r, c);
+	end = echo_unit(plan_of(r, c), p, cut_of(r, c));
 	return end == 0 || end > p->whole;
 }
 
@@ -135,6 +142,7 @@ static void open_gate(struct run *r, struct sim_conn *c)
 void cut_open(struct run *r, const struct sim_conn *c)
 {
 	cut_of(r, c)->receipts = 0;
+	cut_of(r, c)->is_asked = false;
 	if (cut_is_shaped(r, c))
 		*cut_of(r, c) = (struct cut){.tier = plan_of(r, c)->shape.gate};
 }
@@ -163,7 +171,7 @@ static void check_proof(const struct run *r, const struct sim_conn *c, uint64_t 
 	bool is_unix = c->addr.family == SB_UNIX;
 	uint64_t gap = plan_of(r, c)->shape.gap;
 
-	if (cut->is_vague || c->is_gone || c->is_rst)
+	if (cut->is_vague || cut->is_unproven || c->is_gone || c->is_rst)
 		return;
 	if ((cut->tier == SB_GATE_READ || cut->tier == SB_GATE_BEST || (cut->tier == SB_GATE_ACK && is_unix)) &&
 	    (c->read_n < from || c->read_at + gap > r->k->now))
@@ -189,7 +197,7 @@ static uint64_t piece(struct run *r, struct sim_conn *c, uint64_t from, uint64_t
 	*next = *end = 0;
 	if (!plan->shape.is_any)
 		return most;
-	*end = is_source(r, c) ? source_unit(plan, from, cut) : echo_unit(r, c);
+	*end = is_source(r, c) ? source_unit(plan, from, cut) : echo_unit(plan, &r->peer[oracle_number(r, c)], cut);
 	for (uint64_t at = from + 1; at <= from + most; at++)
 		if (at == *end || at == plan->limit || plan_model_cuts(plan, cut->unit, at)) {
 			*next = at;
@@ -198,15 +206,20 @@ static uint64_t piece(struct run *r, struct sim_conn *c, uint64_t from, uint64_t
 	return most;
 }
 
+static void note_piece(struct cut *cut, uint64_t at)
+{
+	if (cut->pieces < CUT_OFFSETS)
+		cut->at[cut->pieces] = at;
+	cut->pieces++;
+}
+
 static void reach(struct run *r, struct sim_conn *c, bool is_unit)
 {
 	struct cut *cut = cut_of(r, c);
 
 	if (is_unit)
 		cut->unit = c->out_n;
-	if (cut->pieces < CUT_OFFSETS)
-		cut->at[cut->pieces] = c->out_n;
-	cut->pieces++;
+	note_piece(cut, c->out_n);
 	cut->gated_at = r->k->now;
 	cut->asks = cut->fails = 0;
 	if (plan_of(r, c)->shape.gate == SB_GATE_TIME)
@@ -219,16 +232,6 @@ static void reach(struct run *r, struct sim_conn *c, bool is_unit)
 		cut->wait_until = r->k->now + ASK_FIRST + plan_of(r, c)->shape.gap;
 		cut->wait_until = cut->wait_until > cut->reply_from ? cut->wait_until : cut->reply_from;
 	}
-}
-
-static uint64_t left_of(const struct run *r, const struct sim_conn *c, uint64_t from)
-{
-	const struct peer *p = &r->peer[oracle_number(r, c)];
-	uint64_t size = plan_model_size(plan_of(r, c));
-
-	if (!is_source(r, c))
-		return p->whole - from;
-	return (size < r->limit[SB_LIMIT_BYTES] ? size : r->limit[SB_LIMIT_BYTES]) - from;
 }
 
 void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n)
@@ -255,6 +258,21 @@ void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n)
 	if (c->out_n == next)
 		reach(r, c, next == end);
 	cut->is_enough = c->out_n == plan_of(r, c)->limit || (most && cut->pieces >= most);
+}
+
+void cut_pieces(const struct plan_model *plan, const struct peer *p, struct cut *cut, uint64_t base, uint64_t n)
+{
+	uint64_t end = 0;
+
+	for (uint64_t at = 1; plan->shape.is_any && at <= n; at++) {
+		if (at == cut->unit + 1)
+			end = plan_is_source(plan) ? source_unit(plan, at - 1, cut) : echo_unit(plan, p, cut);
+		if (at != end && at != plan->limit && !plan_model_cuts(plan, cut->unit, at))
+			continue;
+		note_piece(cut, base + at);
+		if (at == end)
+			cut->unit = at;
+	}
 }
 
 /* ---- gates ---- */
@@ -343,8 +361,9 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 		return;
 	}
 	cut->is_empty = false;
-	cut->unproven += call == SIM_CALL_PEERS &&
-			 ((res == 1 && c->is_gone) || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)));
+	cut->is_unproven = call == SIM_CALL_PEERS &&
+			   ((res == 1 && c->is_gone) || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)));
+	cut->unproven += cut->is_unproven;
 	if (res == 1 || (res == -ENOENT && (cut->is_seen || c->is_fin_seen)))
 		open_gate(r, c);
 	else if (res < 0)
@@ -378,10 +397,11 @@ bool cut_is_lingering(const struct run *r, const struct sim_conn *c)
 
 	if (!model_of(r, c)->is_shaped || (close != PLAN_HALF && close != PLAN_STALL) || p->reason == SB_WHY_NONE)
 		return false;
-	/* What a send is still at ends first. */
-	if (p->is_blocked && c->window == 0)
-		return false;
-	return close == PLAN_HALF ? c->is_shut : owed(r, c) == 0 && !cut_is_waiting(r, c);
+	if (close == PLAN_HALF)
+		return c->is_shut;
+	/* A send of a source still waits for room, though what it would send is not sent any more. */
+	return owed(r, c) == 0 && !cut_is_waiting(r, c) &&
+	       !(is_source(r, c) && c->window == 0 && left_of(r, c, c->out_n) > 0);
 }
 
 bool cut_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason)

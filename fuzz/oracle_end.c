@@ -277,7 +277,8 @@ static bool is_line_raced(const struct run *r)
 static bool has_other_ports(const struct run *a, const struct run *b)
 {
 	bool is_other = a->k->faults != b->k->faults || a->count[SB_COUNT_ACCEPTED] != b->count[SB_COUNT_ACCEPTED] ||
-			is_line_raced(a) || is_line_raced(b);
+			a->count[SB_COUNT_REFUSED] != b->count[SB_COUNT_REFUSED] || is_line_raced(a) ||
+			is_line_raced(b);
 
 	for (uint32_t i = 0; is_other && i < a->k->conns; i++)
 		if (line_is_judged_late(a, &a->k->conn[i]))

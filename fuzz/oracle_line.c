@@ -152,33 +152,18 @@ static bool has_all(const struct answers *a)
 	       !a->c->is_gone && a->s->how != SB_CLOSE_RESET;
 }
 
-/* From here on it is sent what its service makes. */
-static void check_service(const struct answers *a)
+/* From here on it is served. */
+static void check_service(const struct answers *a, bool has_answer)
 {
-	static uint8_t whole[SIM_OUT_MAX];
-	const struct sb_plan *plan = a->s->plan;
-	uint32_t n = a->n - a->at, in = a->c->in_n - a->lines_from;
-	bool is_source = plan->service->ops->is_source;
+	struct asked asked = {.r = a->r, .c = a->c, .s = a->s, .i = number_of(a)};
 
-	if (steps_check(a->r, a->c, a->s, a->lines_from, a->at))
+	if (steps_check(a->r, a->c, a->s, a->lines_from, a->at)) {
+		a->r->peer[asked.i].has_receipt = true;
 		return;
-	/* Its end has been seen, and nothing was left over. */
-	if (plan->service->ops->route == SB_ROUTE_BACK && has_all(a) && n != in)
-		sb_found("%s: connection %u: %u bytes came back, of %u", a->r->backend, number_of(a), n, in);
-	if (n == 0)
-		return;
-	if (!is_source && (plan->service->ops->route != SB_ROUTE_BACK || n > in))
-		sb_found("%s: connection %u: %u bytes came back, of %u", a->r->backend, number_of(a), n, in);
-	if (is_source)
-		sb_source_fill(&plan->source, 0, whole, n);
-	else
-		memcpy(whole, a->c->sent + a->lines_from, n);
-	if (plan->flip < n)
-		whole[plan->flip] ^= 1;
-	if (memcmp(whole, a->c->out + a->at, n) != 0)
-		sb_found("%s: connection %u: is sent other bytes than its line asks for", a->r->backend, number_of(a));
-	if (plan->limit != SB_NEVER && a->c->out_n - a->at > plan->limit)
-		sb_found("%s: connection %u: is sent more than limit=", a->r->backend, number_of(a));
+	}
+	asked.in_from = a->lines_from;
+	asked.out_from = a->at;
+	asked_check(&asked, has_answer);
 }
 
 static bool starts(const char *text, const char *with)
@@ -244,7 +229,7 @@ static void check_options(const struct answers *a, const char *text)
 		sb_found("%s: connection %u: its options are set on another", a->r->backend, number_of(a));
 }
 
-static void check_answers(struct answers *a, struct peer *p)
+static void check_answers(struct answers *a)
 {
 	const char *text;
 	bool is_control = is_listen((const char *)a->c->sent), is_first = true;
@@ -255,9 +240,8 @@ static void check_answers(struct answers *a, struct peer *p)
 			return;
 		answers++;
 		if (is_first && starts(text, "+OK id=c")) {
-			p->has_receipt = true;
 			check_options(a, text);
-			check_service(a);
+			check_service(a, true);
 			return;
 		}
 		is_control = is_control || starts(text, "+OK");
@@ -281,11 +265,10 @@ void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_s
 
 	a.n = c->out_n < SIM_OUT_MAX ? (uint32_t)c->out_n : SIM_OUT_MAX;
 	if (p->begin == PEER_OF_PORT || r->model[p->listener].has_steps) {
-		p->has_receipt = true;
-		check_service(&a);
+		check_service(&a, false);
 		return;
 	}
-	check_answers(&a, p);
+	check_answers(&a);
 	if (!s->pace && p->reason == SB_WHY_LINE)
 		sb_found("%s: connection %u: ends with line, and was not answered", r->backend, oracle_number(r, c));
 }

@@ -146,8 +146,6 @@ void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, si
 		log_option(r, p, call, res);
 	else if (call == SIM_CALL_SEND || call == SIM_CALL_RECV)
 		log_io(r, c, call, res);
-	if (call == SIM_CALL_SEND)
-		p->is_blocked = res == -EAGAIN;
 	if (res < 0 && res != -EAGAIN && res != -EINTR && (call == SIM_CALL_RECV || call == SIM_CALL_SEND) &&
 	    p->failed == 0)
 		p->failed = (int)res;

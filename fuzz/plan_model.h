@@ -23,7 +23,7 @@ struct plan_shape {
 	bool is_any;    /* something makes pieces */
 	bool is_random; /* frag=random */
 	uint64_t frag, join;
-	uint64_t at[64];
+	uint64_t at[128];
 	size_t at_n;
 	uint64_t seed, gap, delay, gate_max;
 	enum sb_gate_tier gate;

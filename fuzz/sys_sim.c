@@ -8,7 +8,7 @@
 #include "base/rng.h"
 #include "found.h"
 
-enum { KERNELS = 2, PORT_FIRST = 40001 };
+enum { KERNELS = 2 };
 
 static struct sb_sys kernels[KERNELS];
 static uint8_t sent_room[KERNELS][SIM_CONNS][SIM_SENT_MAX];
@@ -21,7 +21,7 @@ struct sb_sys *sim_open(unsigned which)
 	memset(k, 0, sizeof(*k));
 	k->now = k->until = UINT64_C(1000000000000);
 	k->fds_max = SIM_FDS;
-	k->next_port = PORT_FIRST;
+	k->next_port = SIM_PORT_FIRST;
 	k->target = (struct sb_addr){.family = SB_IPV4, .ip = {10, 9, 9, 9}};
 	k->sweep_hit = SIM_CALLS;
 	for (uint32_t i = 0; i < SIM_CONNS; i++) {

@@ -42,6 +42,7 @@ enum {
 	SIM_CALLS_SEEN = 4096,    /* fallible calls of a run that are noted */
 	SIM_LOG_FD = 2,
 	SIM_RECEIPTS_FD = 3,
+	SIM_PORT_FIRST = 40001, /* of those that nobody chose, given in order */
 	SIM_FILES = 16,
 	SIM_PATH_MAX = 112,
 };

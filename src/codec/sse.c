@@ -17,7 +17,7 @@
  */
 #include "codec/scan.h"
 
-enum { BOM_SIZE = 3 };
+enum { BOM_SIZE = 3, LOOK = 64 };
 
 /* In the low byte of s->step; the next byte is the size of the mark at the front. s->acc is where the last line that
  * has ended did so. */
@@ -42,8 +42,16 @@ static inline uint32_t skip_line(const struct sb_framing *f, const uint8_t *p, u
 {
 	size_t within = n - start < f->max ? n : start + f->max;
 
-	while (at < within && p[at] != '\n' && p[at] != '\r')
-		at++;
+	while (at < within) {
+		/* Not all there is: where CR ends the lines, there may be no LF for long. */
+		size_t some = within - at < LOOK ? within - at : LOOK;
+		const uint8_t *lf = sb_scan_find(p + at, '\n', some);
+		const uint8_t *cr = sb_scan_find(p + at, '\r', lf ? (size_t)(lf - p) - at : some);
+
+		if (cr || lf)
+			return (uint32_t)((cr ? cr : lf) - p);
+		at += (uint32_t)some;
+	}
 	return at;
 }
 
@@ -90,10 +98,21 @@ static inline const uint8_t *one(const struct sb_framing *f, struct sb_scan *s, 
 	return NULL;
 }
 
+static __attribute__((noinline)) int scan_events(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p,
+						 size_t n, struct sb_frame *out, int cap)
+{
+	return sb_scan_each(f, s, p, n, out, s->base == 0 ? 1 : cap, one);
+}
+
+/* Apart from the loop and its many registers: one more byte of a line, when the stream comes byte by byte. */
 static int scan(const struct sb_framing *f, struct sb_scan *s, const uint8_t *p, size_t n, struct sb_frame *out,
 		int cap)
 {
-	return sb_scan_each(f, s, p, n, out, s->base == 0 ? 1 : cap, one);
+	if (n != s->seen + 1 || (s->step & 0xff) != IN_LINE || n - (s->step >> 8) > f->max || p[s->seen] == '\n' ||
+	    p[s->seen] == '\r')
+		return scan_events(f, s, p, n, out, cap);
+	s->seen++;
+	return 0;
 }
 
 static int encode(const struct sb_framing *f, struct sb_slice payload, struct sb_wrap *out)

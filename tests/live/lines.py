@@ -6,7 +6,6 @@ import select
 import time
 
 import harness
-from harness import finish, take_all
 
 
 def said(server, text, payload=b'', i=0):
@@ -29,14 +28,41 @@ def id_of(answer):
     return dict(w.split('=', 1) for w in answer.split()[1:])['id']
 
 
+class Control:
+    """A control connection: control('LISTEN ECHO cut=7') -> its answer."""
+
+    def __init__(self, server, i=0):
+        self.sock = server.connect(i)
+        self.is_first = True
+
+    def __call__(self, line):
+        self.sock.sendall(('SB1 ' if self.is_first else '').encode() + line.encode() + b'\n')
+        self.is_first = False
+        return answer_of(self.sock)
+
+    def text(self, line):
+        """An answer of more than one line."""
+        answer = self(line)
+        assert answer.startswith('+OK bytes='), answer
+        return harness.take(self.sock, int(answer.removeprefix('+OK bytes='))).decode()
+
+    def listen(self, line):
+        answer = self('LISTEN ' + line)
+        assert answer.startswith('+OK port='), answer
+        return int(answer.split('port=')[1].split()[0])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+
 def receipt_of(server, ident, i=0):
-    with server.connect(i) as control:
-        control.sendall(f'SB1 RECEIPT id={ident} wait=20s\n'.encode())
-        finish(control)
-        head = answer_of(control)
-        text, _ = take_all(control)
-    assert head == f'+OK bytes={len(text)}', head
-    return json.loads(text)
+    with Control(server, i) as control:
+        text = control.text(f'RECEIPT id={ident} wait=20s')
+        assert text.endswith('\n') and text.count('\n') == 1
+        return json.loads(text)
 
 
 # ---- reading piece by piece, in the ways clients do ---------------------------------------------------------

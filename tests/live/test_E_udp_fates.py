@@ -58,6 +58,34 @@ def test_E_two_peers_at_once_are_counted_apart(serve, io):
         assert (ask(one, b'c'), ask(two, b'd')) == (b'c', b'd')
 
 
+def test_E81_an_empty_datagram_has_its_fate_like_any_other(serve, io):
+    server = serve('ECHO drop=1 dup=2 reorder=3:1', '--io', io, via='udp')
+    with server.connect() as client:
+        for data in (b'', b'', b'', b'4', b''):
+            client.send(data)
+        assert all_of(client) == [b'', b'', b'4', b'', b'']
+
+
+def test_E94_what_is_malformed_has_no_number(serve, io):
+    server = serve('ECHO frame=line drop=2', '--io', io, via='udp')
+    with server.connect() as client:
+        for data in (b'1\n', b'no end', b'2\n', b'no end', b'3\n'):
+            client.send(data)
+        assert all_of(client) == [b'1\n', b'3\n']
+    c = server.stop()
+    assert (c['dropped-malformed'], c['dropped-asked']) == (2, 1)
+
+
+def test_E95_the_same_datagram_again_is_another_reply(serve, io):
+    server = serve('ECHO drop=2 dup=4', '--io', io, via='udp')
+    with server.connect() as client:
+        for _ in range(5):
+            client.send(b'same')
+        assert all_of(client) == [b'same'] * 5
+    c = server.stop()
+    assert (c['datagrams-in'], c['datagrams-out'], c['dropped-asked']) == (5, 5, 1)
+
+
 def _fates(server, n):
     with server.connect() as client:
         numbered(client, n)

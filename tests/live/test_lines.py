@@ -4,13 +4,14 @@ import json
 import select
 import socket
 import struct
+import threading
 import time
 
 import pytest
 
 import harness
 from harness import finish, take_all
-from lines import READERS, answer_of, id_of, receipt_of, said, sizes_blocking
+from lines import READERS, Control, answer_of, id_of, receipt_of, said, sizes_blocking
 
 GATED = 5000 if harness.FULL else 1000
 
@@ -283,16 +284,13 @@ def test_a_receipt_needs_its_whole_id(serve):
 def test_a_receipt_is_waited_for(serve):
     server = serve('ECHO')
     client, answer = said(server, 'SB1 ECHO\n', b'x')
-    with server.connect() as control:
-        control.sendall(f'SB1 RECEIPT id={id_of(answer)} wait=100ms\n'.encode())
-        assert answer_of(control) == '-ERR the connection is still open'
-        control.sendall(f'RECEIPT id={id_of(answer)} wait=30s\n'.encode())
-        time.sleep(0.05)
-        client.close()
-        size = int(answer_of(control).removeprefix('+OK bytes='))
-        assert json.loads(harness.take(control, size))['id'] == id_of(answer)
-        control.sendall(b'QUIT\n')
-        assert answer_of(control) == '+OK'
+    with Control(server) as control:
+        assert control(f'RECEIPT id={id_of(answer)} wait=100ms') == '-ERR the connection is still open'
+        closing = threading.Timer(0.05, client.close)
+        closing.start()
+        assert json.loads(control.text(f'RECEIPT id={id_of(answer)} wait=30s'))['id'] == id_of(answer)
+        closing.join()
+        assert control('QUIT') == '+OK'
 
 
 def test_control_answers_line_after_line(serve):

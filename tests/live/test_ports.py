@@ -7,7 +7,7 @@ import pytest
 
 import harness
 from harness import finish, take_all
-from lines import answer_of, sizes_blocking
+from lines import Control, sizes_blocking
 
 
 def descriptors_of(server):
@@ -18,34 +18,6 @@ def descriptors_of(server):
         open_now = server.descriptors()
     harness.until(lambda: server.descriptors() == open_now - 1, 'the connection is gone')
     return open_now - 1
-
-
-class Control:
-    """A control connection: control('LISTEN ECHO cut=7') -> its answer."""
-
-    def __init__(self, server, i=0):
-        self.sock = server.connect(i)
-        self.is_first = True
-
-    def __call__(self, line):
-        self.sock.sendall(('SB1 ' if self.is_first else '').encode() + line.encode() + b'\n')
-        self.is_first = False
-        return answer_of(self.sock)
-
-    def text(self, line):
-        size = int(self(line).removeprefix('+OK bytes='))
-        return harness.take(self.sock, size).decode()
-
-    def listen(self, line):
-        answer = self('LISTEN ' + line)
-        assert answer.startswith('+OK port='), answer
-        return int(answer.split('port=')[1].split()[0])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.sock.close()
 
 
 def client_of(server, port):

@@ -162,6 +162,14 @@ static inline void says(const char *value, uint32_t max, const void *bytes, size
 	same_log(&whole, &single, "byte by byte");
 }
 
+/* How a stream ends, in the tables of SAYS. */
+#define OK 0
+#define TRUNCATED SB_E_TRUNCATED
+#define LARGE SB_E_TOO_LARGE
+#define LENGTH SB_E_BAD_LENGTH
+#define DELIMITER SB_E_BAD_DELIMITER
+#define OVERLONG SB_E_OVERLONG
+
 /* says, for a string literal with whatever bytes in it. */
 #define SAYS(value, max, literal, frames, err, offset)                                                                 \
 	says(value, max, literal, sizeof(literal) - 1, frames, err, offset)

@@ -5,13 +5,6 @@
  */
 #include "codec_kit.h"
 
-#define OK 0
-#define TRUNCATED SB_E_TRUNCATED
-#define LARGE SB_E_TOO_LARGE
-#define LENGTH SB_E_BAD_LENGTH
-#define DELIMITER SB_E_BAD_DELIMITER
-#define OVERLONG SB_E_OVERLONG
-
 static void lines(void **state)
 {
 	static const char types[] = "+-:,(#_";

@@ -5,10 +5,6 @@
  */
 #include "codec_kit.h"
 
-#define OK 0
-#define TRUNCATED SB_E_TRUNCATED
-#define LARGE SB_E_TOO_LARGE
-
 static void ends_of_lines(void **state)
 {
 	(void)state;

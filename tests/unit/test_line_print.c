@@ -1,36 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * scenario/line.h: what is printed reads back as it was, over a table and over pseudo-random lines; and the help. */
-#include "check.h"
+#include "line_kit.h"
 
 #include "scenario/help.h"
-#include "scenario/line.h"
-
-static struct sb_line line;
-static struct sb_fault fault;
-
-/* The text lies in memory of exactly its size, and is gone when the line is looked at. */
-static int parse_n(struct sb_line *to, const char *text, size_t n)
-{
-	char *exact = malloc(n);
-	int r;
-
-	memcpy(exact, text, n);
-	fault = (struct sb_fault){0};
-	r = sb_line_parse(to, sb_slice(exact, n), &fault);
-	free(exact);
-	return r;
-}
-
-static int parse(const char *text)
-{
-	return parse_n(&line, text, strlen(text));
-}
-
-static void expect_ok(const char *text)
-{
-	if (parse(text) != 0)
-		fail_msg("\"%s\": column %u: %s", text, fault.col, fault.text);
-}
 
 /* ---- printing ---- */
 

@@ -53,10 +53,32 @@ static void each_of_them(void **state)
 	assert_int_equal(o.allow[1].bits, 128);
 	assert_int_equal(o.limits.v[SB_LIMIT_CONNS], 3);
 	assert_true(o.limits.is_set[SB_LIMIT_FRAME]);
+	assert_int_equal(o.ports_from, 0);
 	set_all(&o, (const char *const[]){"io=auto", "log=text", "log-level=error"}, 3);
 	assert_null(o.backend);
 	assert_false(o.is_json);
 	assert_int_equal(o.level, SB_LOG_ERROR);
+}
+
+static void ports_of_control(void **state)
+{
+	static const struct {
+		const char *option;
+		int from, to;
+	} rows[] = {
+		{"control-ports=40000-40099", 40000, 40099},
+		{"control-ports=1-65535", 1, 65535},
+		{"control-ports=7-7", 7, 7},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sb_options o;
+
+		set_all(&o, &rows[i].option, 1);
+		assert_int_equal(o.ports_from, rows[i].from);
+		assert_int_equal(o.ports_to, rows[i].to);
+	}
 }
 
 static void every_limit_and_every_backend(void **state)
@@ -84,13 +106,30 @@ static void every_limit_and_every_backend(void **state)
 	}
 }
 
+/* An option that is refused, after another one or none, and a part of what is said. */
+struct bad {
+	const char *first, *option;
+	int code;
+	const char *says;
+};
+
+static void refuse(const struct bad *bad)
+{
+	struct sb_options o;
+	struct sb_fault fault;
+	int r;
+
+	set_all(&o, &bad->first, bad->first != NULL);
+	r = set(&o, bad->option, &fault);
+	if (r != bad->code || fault.code != r || !strstr(fault.text, bad->says))
+		fail_msg("%s: %s: %s", bad->option, sb_errname(r), fault.text);
+	if (!bad->first)
+		assert_int_equal(o.ports_from, 0);
+}
+
 static void refused(void **state)
 {
-	static const struct {
-		const char *first, *option;
-		int code;
-		const char *says;
-	} rows[] = {
+	static const struct bad rows[] = {
 		{NULL, "max-conns", SB_E_SYNTAX, "max-conns=VALUE"},
 		{NULL, "", SB_E_SYNTAX, ""},
 		{NULL, "max-con=3", SB_E_UNKNOWN, "max-conns?"},
@@ -115,16 +154,41 @@ static void refused(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct sb_options o;
-		struct sb_fault fault;
-		int r;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		refuse(&rows[i]);
+}
 
-		set_all(&o, &rows[i].first, rows[i].first != NULL);
-		r = set(&o, rows[i].option, &fault);
-		if (r != rows[i].code || fault.code != r || !strstr(fault.text, rows[i].says))
-			fail_msg("%s: %s: %s", rows[i].option, sb_errname(r), fault.text);
-	}
+static void no_ports_of_control(void **state)
+{
+	static const struct bad rows[] = {
+		{NULL, "control-ports=", SB_E_TYPE, "40000-40099"},
+		{NULL, "control-ports=7", SB_E_TYPE, "\"7\""},
+		{NULL, "control-ports=-", SB_E_TYPE, "\"-\""},
+		{NULL, "control-ports=7-", SB_E_TYPE, "\"7-\""},
+		{NULL, "control-ports=-7", SB_E_TYPE, "\"-7\""},
+		{NULL, "control-ports=7-8-9", SB_E_TYPE, "\"7-8-9\""},
+		{NULL, "control-ports=7--9", SB_E_TYPE, "\"7--9\""},
+		{NULL, "control-ports= 7-9", SB_E_TYPE, "\" 7-9\""},
+		{NULL, "control-ports=7 - 9", SB_E_TYPE, "\"7 - 9\""},
+		{NULL, "control-ports=+7-9", SB_E_TYPE, "\"+7-9\""},
+		{NULL, "control-ports=7-0x9", SB_E_TYPE, "\"7-0x9\""},
+		{NULL, "control-ports=7-9k", SB_E_TYPE, "\"7-9k\""},
+		{NULL, "control-ports=a-b", SB_E_TYPE, "\"a-b\""},
+		{NULL, "control-ports=7,9", SB_E_TYPE, "\"7,9\""},
+		{NULL, "control-ports=\x1b[2J", SB_E_TYPE, "\\x1b[2J"},
+		{NULL, "control-ports=0-9", SB_E_RANGE, "within 1-65535, not 0-9"},
+		{NULL, "control-ports=0-0", SB_E_RANGE, "0-0"},
+		{NULL, "control-ports=9-7", SB_E_RANGE, "9-7"},
+		{NULL, "control-ports=7-65536", SB_E_RANGE, "7-65536"},
+		{NULL, "control-ports=65536-65537", SB_E_RANGE, "65536-65537"},
+		{NULL, "control-ports=7-18446744073709551615", SB_E_RANGE, "7-18446744073709551615"},
+		{"control-ports=7-9", "control-ports=7-9", SB_E_DUPLICATE, "control-ports"},
+		{"control-ports=7-9", "control-ports=x", SB_E_DUPLICATE, "control-ports"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		refuse(&rows[i]);
 }
 
 static void so_many_ranges_and_no_more(void **state)
@@ -167,8 +231,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_chosen),
 		cmocka_unit_test(each_of_them),
+		cmocka_unit_test(ports_of_control),
 		cmocka_unit_test(every_limit_and_every_backend),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(no_ports_of_control),
 		cmocka_unit_test(so_many_ranges_and_no_more),
 		cmocka_unit_test(switches_are_listed),
 	};

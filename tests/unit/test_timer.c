@@ -187,6 +187,32 @@ static void b39_a_jump_fires_each_once(void **state)
 	close_both(&b);
 }
 
+/* b40: so many of one moment come out, each once. */
+static void b40_ten_thousand_of_one_moment(void **state)
+{
+	enum { MANY = 10000 };
+	struct sb_timer *heap = test_malloc(MANY * sizeof(*heap));
+	uint32_t *place = test_calloc(MANY, sizeof(*place)), id = 0, n = 0;
+	bool *is_out = test_calloc(MANY, sizeof(*is_out));
+	struct sb_timers t;
+
+	(void)state;
+	sb_timers_init(&t, heap, place, MANY);
+	for (uint32_t i = 0; i < MANY; i++)
+		sb_timers_set(&t, i, 1000);
+	assert_int_equal(sb_timers_pop(&t, 999, &id), 0);
+	while (sb_timers_pop(&t, 1000, &id)) {
+		assert_true(id < MANY && !is_out[id]);
+		is_out[id] = true;
+		n++;
+	}
+	assert_int_equal(n, MANY);
+	assert_int_equal(t.n, 0);
+	test_free(heap);
+	test_free(place);
+	test_free(is_out);
+}
+
 static void step(struct both *b, struct dice *dice, uint64_t *now)
 {
 	uint32_t id = (uint32_t)roll(dice, CAP);
@@ -234,6 +260,7 @@ int main(void)
 		cmocka_unit_test(a_full_heap_can_be_set_again),
 		cmocka_unit_test(a_later_deadline_set_lazily_fires_once),
 		cmocka_unit_test(b39_a_jump_fires_each_once),
+		cmocka_unit_test(b40_ten_thousand_of_one_moment),
 		cmocka_unit_test(random_operations),
 	};
 
