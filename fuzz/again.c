@@ -38,13 +38,17 @@ static const struct sb_key_row keys[] = {
 	{"reply", SB_T_WORD, SB_G_DATAGRAM, SB_ON_UDP, 0, 1, "refused|silent", NULL},
 	{"close", SB_T_WORD, SB_G_ENDING, SB_ON_TCP | SB_ON_UNIX, 0, 4, "clean|rst|abrupt|half|stall", NULL},
 	{"maxlife", SB_T_TIME, SB_G_ENDING, SB_ON_TCP | SB_ON_UNIX, 1000, UINT64_C(3600000000000), NULL, NULL},
+	{"hash", SB_T_WORD, SB_G_RECEIPT, SB_ON_TCP | SB_ON_UNIX, 0, 1, "off|on", NULL},
 	{"rcvbuf", SB_T_SIZE, SB_G_LISTEN, SB_ON_ANY, 1, K(1048576) - 1, NULL, NULL},
 	{"sndbuf", SB_T_SIZE, SB_G_LISTEN, SB_ON_ANY, 1, K(1048576) - 1, NULL, NULL},
+	{"mss", SB_T_SIZE, SB_G_LISTEN, SB_ON_TCP, 88, 32767, NULL, NULL},
 	{"backlog", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 0, 65535, NULL, NULL},
+	{"syn", SB_T_TEXT, SB_G_LISTEN, SB_ON_TCP, 1, 32, NULL, NULL},
 	{"conns", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 1, K(1048576), NULL, NULL},
 	{"nth", SB_T_COUNT, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 1, K(1048576), NULL, NULL},
 	{"accept", SB_T_WORD, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 0, 1, "serve|rst", NULL},
-	{"keep", SB_T_TIME, SB_G_PORT, SB_ON_TCP | SB_ON_UNIX, 1000, UINT64_C(3600000000000), NULL, NULL},
+	{"proto", SB_T_WORD, SB_G_PORT, SB_ON_TCP | SB_ON_UDP, 0, 1, "tcp|udp", NULL},
+	{"keep", SB_T_TIME, SB_G_PORT, SB_ON_TCP | SB_ON_UDP, 1000, UINT64_C(3600000000000), NULL, NULL},
 	{"preamble", SB_T_WORD, SB_G_LISTEN, SB_ON_TCP | SB_ON_UNIX, 0, 1, "off|on", NULL},
 	{"id", SB_T_TEXT, SB_G_CONTROL, SB_ON_TCP | SB_ON_UNIX, 1, 32, NULL, NULL},
 	{"wait", SB_T_TIME, SB_G_CONTROL, SB_ON_TCP | SB_ON_UNIX, 1000, UINT64_C(3600000000000), NULL, NULL},
@@ -54,15 +58,16 @@ static const struct {
 	const char *name;
 	unsigned groups;
 } services[] = {
-	{"ECHO", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN |
-			 SB_G_PORT | SB_G_OPT | SB_G_STEPS},
-	{"DISCARD", SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
-	{"CHARGEN", SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT |
-			    SB_G_OPT | SB_G_STEPS},
+	{"ECHO", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_RECEIPT |
+			 SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
+	{"DISCARD",
+	 SB_G_FRAMING | SB_G_READ | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
+	{"CHARGEN", SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN |
+			    SB_G_PORT | SB_G_OPT | SB_G_STEPS},
 	{"SOURCE", SB_G_FRAMING | SB_G_READ | SB_G_SOURCE | SB_G_CUTTING | SB_G_SEED | SB_G_DATAGRAM | SB_G_ENDING |
-			   SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
-	{"SCRIPT", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_ENDING | SB_G_LISTEN | SB_G_PORT |
-			   SB_G_OPT | SB_G_STEPS},
+			   SB_G_RECEIPT | SB_G_LISTEN | SB_G_PORT | SB_G_OPT | SB_G_STEPS},
+	{"SCRIPT", SB_G_FRAMING | SB_G_READ | SB_G_CUTTING | SB_G_SEED | SB_G_ENDING | SB_G_RECEIPT | SB_G_LISTEN |
+			   SB_G_PORT | SB_G_OPT | SB_G_STEPS},
 };
 
 const struct sb_key_row *again_key(int i)
@@ -273,7 +278,7 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 	a->key = a->step = -1;
 	a->is_step = false;
 	a->part = AGAIN_KEYS;
-	a->opts_n = a->word.n = a->steps_n = 0;
+	a->opts_n = a->word.n = a->steps_n = a->verb.n = 0;
 	for (int i = 0; i < SB_KEYS_N; i++)
 		a->v[i].set = false;
 	if (n && p[n - 1] == '\n')
@@ -298,6 +303,14 @@ void again_read(struct again *a, const uint8_t *p, size_t n)
 	}
 	if (is_good && a->part == AGAIN_STEP)
 		again_refuse(a, SB_E_SYNTAX, n + 1);
+}
+
+void again_verb_first(struct again *a)
+{
+	unsigned groups;
+
+	if (a->code < 0 && a->verb.n && !again_service(a, &groups))
+		again_refuse(a, SB_E_UNKNOWN, 1);
 }
 
 /* ---- the place of a key ---- */

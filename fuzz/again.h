@@ -56,6 +56,9 @@ struct again {
 
 void again_read(struct again *a, const uint8_t *p, size_t n);
 
+/* Of a refused line that is for a service: if its verb is none, that is what is said. */
+void again_verb_first(struct again *a);
+
 /* What the table says of a key, or what was written again. */
 const struct sb_key_row *again_key(int i);
 

@@ -311,6 +311,7 @@ static int read_listen(struct again_config *c, size_t i, const char *text, struc
 	if (r < 0)
 		return r;
 	again_read(line, comma < n ? p + comma + 1 : (const uint8_t *)"ECHO", comma < n ? n - comma - 1 : 4);
+	again_verb_first(line);
 	if (line->code < 0)
 		return refuse(&c->col, line->code, line->col + (comma < n ? comma + 1 : 0));
 	if (c->endpoint[i].on == SB_ON_UNIX || again_is_loopback(&c->endpoint[i].addr))

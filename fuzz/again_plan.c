@@ -16,6 +16,8 @@
 #include "found.h"
 #include "ref/ref.h"
 
+enum { CONTROL_VERBS = 6 };
+
 enum { LEN_MAX = 65536, STREAM_MAX = 4096, RECV_DEFAULT = 65536 + 96, UDP_MOST = 1000, DATAGRAM_MAX = 65507 };
 
 static uint8_t big[70000], payload[LEN_MAX], wire[LEN_MAX + 96], scratch[SB_FRAME_MAX];
@@ -254,6 +256,41 @@ static bool want_datagrams(struct want *w, const struct again *a, bool strict)
 	return w->period <= DATAGRAM_MAX || refuse(w, SB_E_RANGE, value(a, SB_KEY_LEN)->col);
 }
 
+/* syn=drop, syn=drop:TIME: how long, UINT64_MAX for ever; 0 when there is none. */
+static uint64_t syn_of(const struct again *a)
+{
+	const struct again_value *v = value(a, SB_KEY_SYN);
+	uint64_t time = UINT64_MAX;
+
+	if (!v->set)
+		return 0;
+	if (v->text.n > 5)
+		naive_time(v->text.p + 5, v->text.n - 5, &time);
+	return time;
+}
+
+static int want_syn(const struct again *a, uint64_t most, uint32_t *col)
+{
+	const struct again_value *v = value(a, SB_KEY_SYN), *backlog = value(a, SB_KEY_BACKLOG);
+	bool is_drop = v->set && v->text.n >= 4 && memcmp(v->text.p, "drop", 4) == 0;
+	uint64_t time;
+	int r;
+
+	if (!v->set)
+		return 0;
+	*col = v->col;
+	if (!is_drop || (v->text.n > 4 && v->text.p[4] != ':'))
+		return SB_E_TYPE;
+	*col = backlog->key_col;
+	if (backlog->set)
+		return SB_E_PLACE;
+	*col = v->col + 5;
+	r = v->text.n == 4 ? 0 : naive_time(v->text.p + 5, v->text.n - 5, &time);
+	if (r == 0 && v->text.n > 4 && (time < 1000 || time > most))
+		r = SB_E_RANGE;
+	return r;
+}
+
 static bool want_plan(struct want *w, const struct again *a, unsigned on, bool strict, const struct sb_limits *limits)
 {
 	const struct again_value *stop = value(a, SB_KEY_STOPREAD);
@@ -279,6 +316,8 @@ static bool want_plan(struct want *w, const struct again *a, unsigned on, bool s
 		w->code = again_steps_code(a, is_script, w->ref, &w->args, limits->v[SB_LIMIT_DELAY], &w->col);
 	if (w->code == 0)
 		w->code = again_fates_code(a, limits, strict, &w->col);
+	if (w->code == 0)
+		w->code = want_syn(a, limits->v[SB_LIMIT_DELAY], &w->col);
 	if (w->code < 0)
 		return false;
 	if (is_script && a->steps_n == 0)
@@ -310,6 +349,10 @@ static void compare_plan(const struct want *w, const struct again *a, const stru
 		sb_found("plan: it closes in way %d", (int)plan->close);
 	if (plan->steps_n != a->steps_n)
 		sb_found("plan: it has %d steps, it should have %zu", plan->steps_n, a->steps_n);
+	if (plan->is_hashed != (value(a, SB_KEY_HASH)->set && value(a, SB_KEY_HASH)->num == 1))
+		sb_found("plan: hash is %d", plan->is_hashed);
+	if (plan->syn.is_drop != value(a, SB_KEY_SYN)->set || (plan->syn.is_drop && plan->syn.until != syn_of(a)))
+		sb_found("plan: syn drops for %" PRIu64 " ns", plan->syn.until);
 	again_compare_cuts(a, plan, SEED);
 	again_compare_fates(a, plan, SEED);
 	if (!w->is_source)
@@ -333,7 +376,8 @@ static bool is_a_col(const struct again *a, uint32_t col)
 
 static void compare_refusal(const struct want *w, const struct again *a, struct sb_fault *fault)
 {
-	const char *names[16];
+	static const char *const control[] = {"LISTEN", "RECEIPT", "LIST", "LIMITS", "HELP", "QUIT"};
+	const char *names[16 + CONTROL_VERBS];
 	size_t n = 0;
 
 	if (w->is_any_col && is_a_col(a, fault->col))
@@ -343,6 +387,13 @@ static void compare_refusal(const struct want *w, const struct again *a, struct 
 		return;
 	for (; sb_service_at(n) && n < 16; n++)
 		names[n] = sb_service_at(n)->name;
+	for (size_t i = 0; i < CONTROL_VERBS; i++) {
+		if (naive_is(a->verb.p, a->verb.n, control[i])) {
+			naive_says("plan", fault, "is a control verb");
+			return;
+		}
+		names[n++] = control[i];
+	}
 	naive_says_nearest("plan", fault, naive_nearest(a->verb.p, a->verb.n, names, n));
 }
 

@@ -57,7 +57,7 @@ void arena_clean(struct arena *a)
 	void *io = srv->io.mem;
 	size_t io_size = srv->io.backend ? srv->io.backend->ops->size(slots) : 0;
 
-	clear(rates, srv->own_ports_n > 0 ? sizeof(struct sb_rates) : sizeof(srv->rates->secret));
+	clear(rates, srv->count[SB_COUNT_DATAGRAMS_IN] > 0 ? sizeof(struct sb_rates) : sizeof(srv->rates->secret));
 	clear(listeners, n * sizeof(struct sb_listener));
 	clear(io, io_size);
 	clear(a->mem, (size_t)(rates - a->mem));

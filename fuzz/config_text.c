@@ -23,6 +23,7 @@
 #include "again_config.h"
 #include "again_plan.h"
 #include "codec_arena.h"
+#include "config_model.h"
 #include "found.h"
 #include "judge.h"
 #include "server/server.h"
@@ -50,101 +51,9 @@ static void note(uint64_t v)
 	digest = (digest ^ v) * UINT64_C(0x100000001b3);
 }
 
-/* ---- how much memory ---- */
-
 static bool is_same(const struct sb_addr *a, const struct again_addr *b)
 {
 	return a->family == b->family && memcmp(a->ip, b->ip, 16) == 0 && a->scope == b->scope;
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* The blocks that held bytes are kept in. */
-static uint64_t pools(uint64_t n[3])
-{
-	uint64_t conns = want.v[SB_LIMIT_CONNS], held = want.v[SB_LIMIT_HELD];
-
-	n[0] = conns;
-	n[1] = least(held / 4 / 4096, conns);
-	n[2] = least((held - n[1] * 4096) / (65536 + 96), conns);
-	n[2] = n[2] ? n[2] : 1;
-	return n[0] * 256 + n[1] * 4096 + n[2] * (65536 + 96) + want.v[SB_LIMIT_UDP_HELD] / 1024 * 1024;
-}
-
-static void check_size(long size)
-{
-	uint64_t n[3], all = pools(n), conns = want.v[SB_LIMIT_CONNS];
-	uint64_t more = 6500 * conns + 11000 * want.v[SB_LIMIT_PORTS] + 9000 * want.v[SB_LIMIT_LINES] + (5 << 20);
-
-	if (size <= 0 || (uint64_t)size < all + 240 * conns || (uint64_t)size > all + more)
-		sb_found("config: %ld bytes for %llu connections and %llu bytes of blocks", size,
-			 (unsigned long long)conns, (unsigned long long)all);
-}
-
-struct part {
-	const char *name;
-	const void *p;
-	size_t size, align;
-};
-
-static int compare_parts(const void *a, const void *b)
-{
-	const struct part *x = a, *y = b;
-
-	return (x->p > y->p) - (x->p < y->p);
-}
-
-/* No part lies in another, and all of them in what was given. */
-static void check_parts(const struct sb_server *srv, size_t size)
-{
-	uint32_t slots = srv->conns.cap + 64 + (uint32_t)want.v[SB_LIMIT_PORTS] + 1;
-	struct part parts[] = {
-		{"server", srv, sizeof(*srv), 16},
-		{"heap", srv->timers.heap, slots * sizeof(struct sb_timer), 8},
-		{"place", srv->timers.place, slots * 4, 4},
-		{"conns", srv->conns.mem, (size_t)srv->conns.cap * srv->conns.block_size, 8},
-		{"perip", srv->perip.cells, srv->perip.size * sizeof(struct sb_perip_cell), 8},
-		{"rates", srv->rates, sizeof(*srv->rates), 8},
-		{"listeners", srv->listeners, (64 + want.v[SB_LIMIT_PORTS]) * sizeof(struct sb_listener), 8},
-		{"log", srv->log.room, 65536, 1},
-		{"log of receipts", srv->receipt_log.room, 65536, 1},
-		{"shows", srv->shows.mem, (size_t)srv->conns.cap * sizeof(struct sb_show), 8},
-		{"gates", srv->gate.wait, (size_t)srv->conns.cap * 4, 4},
-		{"lines", srv->talks.mem, (size_t)srv->talks.cap * sizeof(struct sb_talk), 8},
-		{"answers", srv->texts.mem, (size_t)srv->texts.cap * SB_ANSWER_MAX, 8},
-		{"receipts", srv->receipts.text, (size_t)SB_RECEIPTS_KEPT * SB_RECEIPT_MAX, 8},
-		{"io", srv->io.mem, srv->io.backend->ops->size(slots), 16},
-		{"receive buffer", srv->io.buf, 4096 + 65 * 1024, 64},
-		{"scratch", srv->scratch, 65 * 1024, 64},
-		{"small blocks", srv->bufs[0].mem, (size_t)srv->bufs[0].cap * 256, 16},
-		{"middle blocks", srv->bufs[1].mem, (size_t)srv->bufs[1].cap * 4096, 16},
-		{"large blocks", srv->bufs[2].mem, (size_t)srv->bufs[2].cap * (65536 + 96), 16},
-	};
-	const uint8_t *end = mem;
-	uint64_t n[3];
-
-	pools(n);
-	if (srv->conns.cap != want.v[SB_LIMIT_CONNS] || srv->io.slots != slots || srv->timers.cap != slots ||
-	    srv->bufs[0].cap != n[0] || srv->bufs[1].cap != n[1] || srv->bufs[2].cap != n[2])
-		sb_found("config: %u connections, %u slots, %u + %u + %u blocks", srv->conns.cap, srv->io.slots,
-			 srv->bufs[0].cap, srv->bufs[1].cap, srv->bufs[2].cap);
-	if (srv->perip.size < 2 * srv->conns.cap || srv->bufs[0].block_size != 256 || srv->bufs[1].block_size != 4096 ||
-	    srv->bufs[2].block_size != 65536 + 96)
-		sb_found("config: blocks of other sizes, or too small a table");
-	qsort(parts, sizeof(parts) / sizeof(parts[0]), sizeof(parts[0]), compare_parts);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		const uint8_t *p = parts[i].p;
-
-		if (p < end || (uintptr_t)p % parts[i].align)
-			sb_found("config: the %s lies in the %s, or askew", parts[i].name,
-				 i ? parts[i - 1].name : "air");
-		end = p + parts[i].size;
-	}
-	if (end > mem + size)
-		sb_found("config: the %s lies behind the end", parts[sizeof(parts) / sizeof(parts[0]) - 1].name);
 }
 
 /* ---- what it listens on ---- */
@@ -222,6 +131,8 @@ static int opts_of(struct opts *o, const struct again_endpoint *e, uint32_t *at)
 
 	if (r == 0)
 		r = ask_buf(o, e, SB_KEY_SNDBUF, "SO_SNDBUF", at);
+	if (r == 0)
+		r = ask_buf(o, e, SB_KEY_MSS, "TCP_MAXSEG", at);
 	for (size_t i = 0; i < line.opts_n && r == 0; i++) {
 		line.opts[i].name.p[line.opts[i].name.n] = '\0';
 		r = ask(o, e, (const char *)line.opts[i].name.p, &line.opts[i].value, line.opts[i].col,
@@ -358,6 +269,18 @@ static bool is_taken(size_t i)
 	return false;
 }
 
+/* preamble=on is for services that wait, and hash=on then for the line that comes. */
+static int door_of(const struct again *a, uint32_t *col)
+{
+	const struct again_value *preamble = &a->v[SB_KEY_PREAMBLE], *hash = &a->v[SB_KEY_HASH];
+	bool waits = naive_is(a->verb.p, a->verb.n, "ECHO") || naive_is(a->verb.p, a->verb.n, "DISCARD");
+
+	if (!preamble->set || preamble->num == 0 || (waits && (!hash->set || hash->num == 0)))
+		return 0;
+	*col = waits ? hash->key_col : preamble->key_col;
+	return SB_E_PLACE;
+}
+
 /* What the first listener that cannot be says: 0 when all can. */
 static int want_open(uint32_t *col)
 {
@@ -382,6 +305,8 @@ static int want_open(uint32_t *col)
 		}
 		if (r == 0)
 			r = again_step_opts(&line, place_of(&want.endpoint[i], SB_OPT_CONNECTION), col);
+		if (r == 0)
+			r = door_of(&line, col);
 		if (r == 0)
 			r = opts_of(&o, &want.endpoint[i], col);
 		want.failed = i + 1;
@@ -418,7 +343,7 @@ static void check_open(struct sb_sys *k, const struct sb_server *srv, size_t siz
 {
 	size_t n = config.listens_n ? config.listens_n : 4;
 
-	check_parts(srv, size);
+	config_model_parts(&want, srv, size);
 	if (srv->is_strict != want.is_strict || srv->log.is_json != want.is_json || (int)srv->log.level != want.level)
 		sb_found("config: strict %d, json %d, level %d", srv->is_strict, srv->log.is_json, (int)srv->log.level);
 	if (want.io && strcmp(srv->io.backend->name, want.io) != 0)
@@ -515,7 +440,7 @@ static void check_config(uint8_t fault_letter)
 			sb_found("config: allow %zu is another range", i);
 	if (read.options.allow_n != want.allow_n || read.is_strict != want.is_strict || read.failed)
 		sb_found("config: %zu ranges, %s", read.options.allow_n, read.is_strict ? "strict" : "loopback");
-	check_size(size);
+	config_model_size(&want, size);
 	for (size_t i = 0; i < config.listens_n; i++)
 		check_endpoint(config.listens[i]);
 	if (size > MEM_MAX)

@@ -139,12 +139,16 @@ static void find_places(void)
 
 /* ---- sockets ---- */
 
-enum { LOOPBACK = 0, STRICT = 1, ANYWHERE = 0, HERE = 1 };
+/* OWNED: a port that LISTEN has made on a strict server, for who is at 10.0.0.1. */
+enum { LOOPBACK = 0, STRICT = 1, OWNED = 2, ANYWHERE = 0, HERE = 1 };
+
+static const struct sb_addr owner = {.family = SB_IPV4, .ip = {10, 0, 0, 1}, .port = 50001};
 
 static const struct row {
 	uint8_t letter;
 	const char *line;
-	bool is_strict, is_here;
+	int profile;
+	bool is_here;
 	const char *limits, *allow;
 } rows[] = {
 #define SB_DGRAM_LINE(letter, line, profile, where, limits, allow) {letter, line, profile, where, limits, allow},
@@ -176,19 +180,21 @@ static void read_allow(struct subject *s, const char *words)
 
 static void make_subject(struct subject *s, const struct row *r)
 {
-	plan_make(&s->made, r->line, SB_ON_UDP, r->is_strict, r->limits);
+	plan_make(&s->made, r->line, SB_ON_UDP, r->profile == STRICT, r->limits);
 	plan_model_read(&s->plan, r->line);
-	plan_model_limits(s->limit, r->is_strict, r->limits);
+	plan_model_limits(s->limit, r->profile == STRICT, r->limits);
 	s->port = (struct sb_dgram_port){.plan = &s->made.plan,
 					 .own_ports = own_ports,
 					 .own_ports_n = sizeof(own_ports) / sizeof(own_ports[0]),
 					 .allow = s->allow,
-					 .is_strict = r->is_strict,
+					 .owner = r->profile == OWNED ? &owner : NULL,
+					 .is_strict = r->profile != LOOPBACK,
 					 .is_loopback = r->is_here};
 	read_allow(s, r->allow);
 	s->model = (struct dgram_model){.plan = &s->plan,
 					.limit = s->limit,
-					.is_strict = r->is_strict,
+					.is_strict = r->profile != LOOPBACK,
+					.is_owned = r->profile == OWNED,
 					.is_here = r->is_here,
 					.own = own_ports,
 					.own_n = s->port.own_ports_n};
@@ -267,8 +273,10 @@ static void check_replies(struct run *r, const struct dgram *d, const struct sb_
 	if (n != dgram_model_replies(&r->m))
 		sb_found("dgram: is answered %llu times, not %llu", (unsigned long long)n,
 			 (unsigned long long)dgram_model_replies(&r->m));
-	/* Never more out than in towards who has proved nothing. */
-	if (r->s->port.is_strict && bytes > d->n)
+	/* Never more out than in towards who has proved nothing; and to nobody else where one has. */
+	if (r->s->port.owner && memcmp(d->src.ip, owner.ip, sizeof(owner.ip)) != 0)
+		sb_found("dgram: a port of somebody else answers");
+	if (r->s->port.is_strict && !r->s->port.owner && bytes > d->n)
 		sb_found("dgram: %zu bytes are answered with %llu", d->n, (unsigned long long)bytes);
 	for (uint64_t i = 0; i < n; i++)
 		if (i < REPLIES_MAX || i + 1 == n)

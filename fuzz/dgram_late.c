@@ -64,7 +64,8 @@ void dgram_late_reply(const struct sb_plan *plan, const char *line, const struct
 {
 	/* Two sockets, by whether it is known where the datagram was sent to. */
 	uint32_t listener = done->dst.family == SB_UNIX ? 1 : 2;
-	struct late_want must = {.listener = listener, .peer = done->src, .own = done->dst, .n = (uint32_t)bytes.n};
+	struct late_want must = {
+		.listener = listener, .door = listener, .peer = done->src, .own = done->dst, .n = (uint32_t)bytes.n};
 	struct sb_slice before = bytes;
 	struct sb_late_reply what;
 	enum sb_drop is, want;

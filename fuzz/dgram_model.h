@@ -27,6 +27,7 @@ struct dgram_source {
 struct dgram_model {
 	const struct plan_model *plan;
 	const uint64_t *limit;
+	bool is_owned;           /* a port of LISTEN, for 10.0.0.1 alone */
 	bool is_strict, is_here; /* the profile; the socket's own address is a loopback one */
 	const uint16_t *own;
 	size_t own_n;

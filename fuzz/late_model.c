@@ -17,6 +17,9 @@ static const char *value(const char *line, const char *key)
 {
 	const char *at = strstr(line, key);
 
+	/* A value may have the name of a key in it, and has no space. */
+	while (at && at[-1] != ' ')
+		at = strstr(at + 1, key);
 	return at ? at + strlen(key) : NULL;
 }
 
@@ -216,7 +219,7 @@ enum sb_drop late_model_take(struct late_model *m, const char *line, uint64_t de
 	uint64_t after;
 
 	w->size = size_of(line, w->n);
-	w->number = count(m, w->listener, &w->peer);
+	w->number = count(m, w->door, &w->peer);
 	w->seq = ++m->seq;
 	w->copies = is_meant(line, "dup=", 1, w->number) ? 2 : 1;
 	after = after_of(line, w->number);

@@ -13,6 +13,7 @@ enum { LATE_MAX = 160, LATE_PEERS_MAX = 64 };
 struct late_want {
 	struct sb_addr peer, own;
 	uint32_t listener, conn;
+	uint32_t door;         /* of the socket: another may be in the listener's place later */
 	uint32_t from, n, nth; /* the caller's: where its bytes are, and how many there would be */
 	uint32_t size;         /* what is sent of it */
 	uint64_t number, due, seq;

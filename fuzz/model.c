@@ -14,6 +14,9 @@ static const char *value_of(const char *line, const char *key, char room[64])
 	const char *at = strstr(line, key);
 	size_t n = 0;
 
+	/* A value may have the name of a key in it, and has no space; a socket option has a dot before its name. */
+	while (at && at[-1] != ' ' && at[-1] != '.')
+		at = strstr(at + 1, key);
 	if (!at)
 		return NULL;
 	at += strlen(key);
@@ -58,6 +61,15 @@ static bool is_shaped(const char *line)
 	return false;
 }
 
+uint64_t model_syn(const char *line)
+{
+	char room[64];
+
+	if (!value_of(line, "syn=drop", room))
+		return 0;
+	return room[0] == ':' ? model_number(room + 1, NULL) : SB_NEVER;
+}
+
 void model_read(struct model *m, const char *listen)
 {
 	const char *line = strchr(listen, ',');
@@ -66,10 +78,10 @@ void model_read(struct model *m, const char *listen)
 	line = line ? line + 1 : "ECHO";
 	*m = (struct model){.args.max = SB_FRAME_MAX, .recv_max = SB_SESSION_HELD_MAX};
 	snprintf(m->line, sizeof(m->line), "%s", line);
-	m->is_chargen = m->is_endless = strstr(line, "CHARGEN") != NULL;
-	if (m->is_chargen || strstr(line, "SOURCE"))
+	m->is_chargen = m->is_endless = strncmp(line, "CHARGEN", 7) == 0;
+	if (m->is_chargen || strncmp(line, "SOURCE", 6) == 0)
 		m->service = MODEL_SOURCE;
-	else if (strstr(line, "DISCARD"))
+	else if (strncmp(line, "DISCARD", 7) == 0)
 		m->service = MODEL_DISCARD;
 	m->is_tcp = strncmp(listen, "tcp:", 4) == 0;
 	m->is_udp = strncmp(listen, "udp:", 4) == 0;
@@ -78,6 +90,7 @@ void model_read(struct model *m, const char *listen)
 	m->is_loopback = !strstr(listen, "0.0.0.0");
 	m->conns = UINT64_MAX;
 	m->backlog = 511;
+	m->syn = model_syn(line);
 	m->nodelay = m->is_tcp;
 	m->quickack = m->rcvbuf = -1;
 	if (value_of(line, "stopread=", room)) {
@@ -90,14 +103,18 @@ void model_read(struct model *m, const char *listen)
 		m->conns = strtoul(room, NULL, 10);
 	if (value_of(line, "backlog=", room))
 		m->backlog = (int)strtol(room, NULL, 10);
+	if (m->syn)
+		m->backlog = 0;
 	if (value_of(line, "TCP_NODELAY=", room))
 		m->nodelay = (int)strtol(room, NULL, 10);
 	if (value_of(line, "TCP_QUICKACK=", room))
 		m->quickack = (int)strtol(room, NULL, 10);
 	if (value_of(line, "rcvbuf=", room))
 		m->rcvbuf = (int)model_number(room, NULL);
-	m->is_silent = strstr(line, "reply=silent") != NULL;
-	m->is_refusing = strstr(line, "reply=refused") != NULL;
+	m->replies = value_of(line, "count=", room) ? (uint32_t)strtoul(room, NULL, 10) : 1;
+	m->reply_n = value_of(line, "len=", room) ? (uint32_t)strtoul(room, NULL, 10) : 1024;
+	m->is_silent = value_of(line, "reply=silent", room) != NULL;
+	m->is_refusing = value_of(line, "reply=refused", room) != NULL;
 	m->is_fated = late_model_is_for(line);
 	m->is_rst = strstr(line, "close=rst") != NULL;
 	m->is_abrupt = strstr(line, "close=abrupt") != NULL;

@@ -21,6 +21,7 @@
  *   oracle_line.c   connections that begin with a line, and throw-away ports
  *   oracle_asked.c  and what such a line asks for
  *   oracle_dgram.c  datagrams
+ *   oracle_share.c  nobody is sent more datagrams' bytes than came in his name
  *   oracle_late.c   and those whose line says what becomes of their replies
  *   oracle_log.c    log lines and counters
  *   oracle_cut.c    lines that shape what is sent: pieces, gates
@@ -37,6 +38,8 @@
 #include "server/server.h"
 #include "sys_sim.h"
 
+enum { MODEL_LINE_MAX = 1200 };
+
 enum model_service { MODEL_ECHO, MODEL_DISCARD, MODEL_SOURCE };
 
 /* What a listener's line asks for, read by other eyes. */
@@ -50,8 +53,11 @@ struct model {
 	bool is_fated, is_silent, is_refusing; /* its line says what becomes of replies; there are none */
 	uint64_t stop_ns, stop_at;             /* stopread= */
 	uint64_t conns;                        /* conns=, UINT64_MAX for no end */
+	uint64_t syn;                          /* syn=drop: for how long, SB_NEVER for ever; 0 when it does not */
 	int backlog, nodelay, quickack, rcvbuf;
-	char line[160];
+	uint32_t replies, reply_n; /* SOURCE over udp: to one datagram, and bytes of each */
+	bool is_odd;               /* what they say is no part of the ring */
+	char line[MODEL_LINE_MAX];
 	/* Of a line that shapes what is sent: the same again, by who knows about cuts. */
 	bool is_shaped;
 	bool has_steps; /* it is judged when it is over: oracle_steps.c */
@@ -176,6 +182,13 @@ struct run {
 		uint32_t now_n, nth;            /* nth: of the datagram in hand: replies made, and still to be made */
 		uint64_t left;
 	} late;
+	/* By address: what has come from it and what it was sent, and whether it has proved that it is who it says. */
+	struct {
+		struct sb_addr host;
+		uint64_t in, out;
+		bool is_proven;
+	} shares[RUN_SOURCES];
+	uint32_t shares_n;
 	uint64_t memory_waits;
 	uint32_t stops;      /* how often it was told to stop */
 	uint64_t stopped_at; /* when it heard of the first, 0 before */
@@ -192,6 +205,8 @@ struct run {
 /* Reads the model of a listener's text, "tcp://127.0.0.1:0,ECHO frame=line". */
 uint64_t model_number(const char *text, char **end);
 void model_read(struct model *m, const char *listen);
+/* For how long a line drops who wants to connect. */
+uint64_t model_syn(const char *line);
 /* An address as the log says it; not always in room. */
 enum { MODEL_ADDR_MAX = 64 };
 const char *model_addr(char room[MODEL_ADDR_MAX], const struct sb_addr *a);
@@ -317,11 +332,21 @@ const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t
 /* A line of the log about a throw-away port, which nobody foresees. */
 bool line_is_of_port(const struct run *r, const char *line, size_t n);
 
+/* Listener i has begun to listen: not to accept before its line lets it. */
+void door_open(struct run *r, uint32_t i);
 void door_settle(struct run *r);
 void door_check_rest(struct run *r);
 void dgram_settle(struct run *r);
 
+/* Datagrams of this size have come from there, and been sent there. */
+void share_in(struct run *r, const struct sb_addr *from, uint32_t n);
+void share_out(struct run *r, const struct sb_addr *to, size_t n);
+/* He has made a port of datagrams: he came over TCP. */
+void share_prove(struct run *r, const struct sb_addr *host);
+
 void late_open(struct run *r);
+/* A listener whose line says what becomes of replies. */
+void late_door(struct run *r, uint32_t i);
 /* The datagram in r->asked is answered so often. */
 void late_on_dgram(struct run *r, uint64_t replies);
 void late_on_reply(struct run *r, const struct sb_addr *to, struct sb_slice bytes, int res);

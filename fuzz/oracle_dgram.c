@@ -21,8 +21,8 @@ static bool is_odd(const struct sb_addr *a)
 
 static bool is_port_of_ours(const struct run *r, uint16_t port)
 {
-	for (uint32_t i = 0; i < r->doors; i++)
-		if (r->model[i].is_udp && r->door[i].port == port)
+	for (uint32_t i = 0; i < r->ports_to; i++)
+		if (r->model[i].is_udp && r->door[i].fd >= 0 && r->door[i].port == port)
 			return true;
 	return false;
 }
@@ -112,9 +112,11 @@ static enum sb_drop judge(struct run *r, const struct model *m, const struct sim
 
 	if (why != SB_DROP_NONE)
 		return why;
+	if (line_refusal(r, &r->k->conn[d->conn], r->peer[d->conn].listener))
+		return SB_DROP_OWNER;
 	if (d->extra)
 		return SB_DROP_TRUNCATED;
-	if (r->is_strict && src != 10 && src != 127)
+	if (r->is_strict && src != 10 && src != 127 && !(r->has_more_allowed && src == 192))
 		return SB_DROP_ALLOW;
 	if (is_malformed(m, r->k->conn[d->conn].sent + d->from, d->n))
 		return SB_DROP_MALFORMED;
@@ -162,6 +164,7 @@ void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d)
 	uint32_t n = d->extra ? SB_IO_BUF_SIZE + d->extra : d->n;
 
 	dgram_settle(r);
+	share_in(r, &d->src, d->n);
 	r->asked.is_open = true;
 	r->asked.is_failed = false;
 	r->asked.got = r->asked.want = 0;
@@ -178,7 +181,7 @@ void oracle_on_dgram(struct sb_sys *k, const struct sim_dgram *d)
 	if (r->asked.why != SB_DROP_NONE)
 		log_drop(r, r->asked.why, "");
 	else if (m->service == MODEL_SOURCE && !m->is_endless)
-		r->asked.want = 3; /* count= of every such row of configs.def */
+		r->asked.want = m->replies;
 	else
 		r->asked.want = m->service != MODEL_DISCARD;
 	if (!m->is_fated)
@@ -196,7 +199,7 @@ void oracle_on_unread(struct sb_sys *k, int fd, int err)
 	dgram_settle(r);
 	if (err == -EINTR || err == -EAGAIN)
 		return;
-	while (i < r->doors && r->door[i].fd != fd)
+	while (i < r->ports_to && r->door[i].fd != fd)
 		i++;
 	r->dropped[SB_DROP_UNREAD]++;
 	log_expect(r, SB_LOG_DROP, "listener=%u reason=unread errno=%s", i + 1, sb_errname(err));
@@ -228,6 +231,8 @@ void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *d, const struct s
 	const struct model *m = &r->model[r->peer[d->conn].listener];
 	const uint8_t *request = k->conn[d->conn].sent + d->from;
 
+	if (res >= 0)
+		share_out(r, to, bytes.n);
 	if (m->is_fated) {
 		late_on_reply(r, to, bytes, res);
 		return;
@@ -243,7 +248,7 @@ void oracle_on_reply(struct sb_sys *k, const struct sim_dgram *d, const struct s
 	if (m->service == MODEL_ECHO && !sb_slice_eq(bytes, sb_slice(request, d->n)))
 		sb_found("%s: a datagram came back changed", r->backend);
 	/* The ring, from where the message of that number begins; lines of 72 for CHARGEN. */
-	for (size_t i = 0; m->service == MODEL_SOURCE && i < bytes.n && i < 72; i++)
+	for (size_t i = 0; m->service == MODEL_SOURCE && !m->is_odd && i < bytes.n && i < 72; i++)
 		if (bytes.p[i] != ' ' + (uint8_t)((i + r->asked.got) % 95))
 			sb_found("%s: a datagram's reply %llu is not what it is made of", r->backend,
 				 (unsigned long long)r->asked.got + 1);

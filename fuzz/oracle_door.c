@@ -131,6 +131,8 @@ void oracle_open(struct run *r, const struct sb_config *config)
 	}
 	r->ports_to = r->doors;
 	for (uint32_t i = 0; i < r->doors; i++)
+		door_open(r, i);
+	for (uint32_t i = 0; i < r->doors; i++)
 		if (!is_missing(r, config, i))
 			expect_first_lines(r, i);
 	oracle_on_log(r->k, sb_slice(r->first_lines, r->first_lines_n));
@@ -138,6 +140,44 @@ void oracle_open(struct run *r, const struct sb_config *config)
 		if (r->srv->opt.limits.v[i] != r->limit[i])
 			sb_found("%s: limit %s is %llu, not %llu", r->backend, sb_limit_rows[i].name,
 				 (unsigned long long)r->srv->opt.limits.v[i], (unsigned long long)r->limit[i]);
+}
+
+/* ---- who is not answered at all ---- */
+
+/* When it stops dropping, 0 when it never began. */
+static uint64_t drops_until(const struct run *r, uint32_t i)
+{
+	const struct sim_fd *f = &r->k->fd[(uint32_t)r->door[i].fd % SIM_FDS];
+	uint64_t syn = r->model[i].syn;
+
+	return r->door[i].fd < 0 || syn == 0 ? 0 : syn == SB_NEVER ? SB_NEVER : f->at + syn;
+}
+
+void door_open(struct run *r, uint32_t i)
+{
+	r->door[i].paused_until = drops_until(r, i);
+}
+
+/* While it drops its queue is full; of connections to itself there is one for each that does, and then none. */
+static void check_fillers(struct run *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = r->doors; i < r->srv->listeners_n; i++)
+		if (r->srv->listeners[i].fd >= 0)
+			line_port(r, i);
+	for (uint32_t i = 0; i < r->ports_to; i++) {
+		const struct sim_fd *f = &r->k->fd[(uint32_t)r->door[i].fd % SIM_FDS];
+
+		if (drops_until(r, i) <= r->k->now)
+			continue;
+		n++;
+		if (!f->is_filled || f->backlog > 0)
+			sb_found("%s: listener %u: syn=drop, and its queue is not full", r->backend, i + 1);
+	}
+	if (sim_count(r->k, SIM_FILLER) != n || sim_count(r->k, SIM_FILLED) > 0)
+		sb_found("%s: %u connections of the server to itself are open, and %u ends that it has taken, for %u",
+			 r->backend, sim_count(r->k, SIM_FILLER), sim_count(r->k, SIM_FILLED), n);
 }
 
 /* ---- who is let in ---- */
@@ -279,8 +319,10 @@ void oracle_on_unlisten(struct sb_sys *k, int fd)
 	if (!r->doors)
 		return;
 	door_of(r, fd, &i)->fd = -1;
-	if (i >= r->doors)
+	if (i >= r->doors) {
+		late_on_unlisten(r, i);
 		return;
+	}
 	if (!r->stops && r->door[i].served < r->model[i].conns)
 		sb_found("%s: listener %u: closes too early, after %llu connections", r->backend, i + 1,
 			 (unsigned long long)r->door[i].served);
@@ -328,6 +370,7 @@ static void note_crowd(struct run *r)
 void door_check_rest(struct run *r)
 {
 	check_spare(r);
+	check_fillers(r);
 	note_crowd(r);
 	for (uint32_t i = 0; i < r->ports_to; i++) {
 		const struct door *d = &r->door[i];

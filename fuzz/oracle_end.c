@@ -102,6 +102,8 @@ void oracle_end(struct run *r)
 
 		if (c->is_dgram)
 			continue;
+		if (!c->is_accepted && m->syn == SB_NEVER)
+			continue;
 		if (!c->is_closed)
 			sb_found("%s: connection %u: %s though its peer has left", r->backend, i,
 				 c->is_accepted ? "is still open" : "still waits to be accepted");
@@ -128,9 +130,12 @@ void oracle_leaks(const struct run *r)
 	if (sim_count(r->k, SIM_STREAM))
 		sb_found("%s: %u descriptors of connections are left open", r->backend, sim_count(r->k, SIM_STREAM));
 	if (r->k->fds != fds + sim_count(r->k, SIM_WAKE) + sim_count(r->k, SIM_EPOLL) + sim_count(r->k, SIM_SPARE) +
-				 sim_count(r->k, SIM_DIAG) ||
+				 sim_count(r->k, SIM_DIAG) + sim_count(r->k, SIM_FILLER) ||
 	    sim_count(r->k, SIM_SPARE) > 1)
 		sb_found("%s: %u descriptors are open, %u of them listen", r->backend, r->k->fds, fds);
+	if (srv->own_ports_n != sim_count(r->k, SIM_DGRAM))
+		sb_found("%s: %u ports of datagrams are held for its own, and it has %u", r->backend, srv->own_ports_n,
+			 sim_count(r->k, SIM_DGRAM));
 	if (srv->shows.used || srv->gate.n || srv->talks.used || srv->texts.used || srv->receipts.waiting)
 		sb_found("%s: of shaped connections are left: %u shows, %u gates, %u lines, %u answers, %u who wait",
 			 r->backend, srv->shows.used, srv->gate.n, srv->talks.used, srv->texts.used,

@@ -275,6 +275,36 @@ void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_s
 
 /* ---- throw-away ports ---- */
 
+static uint64_t line_syn(const struct sb_listener *l)
+{
+	const struct sb_slice text = l->line.v[SB_KEY_SYN].text;
+	char room[64];
+
+	snprintf(room, sizeof(room), "ECHO syn=%.*s", (int)text.n, (const char *)text.p);
+	return l->line.v[SB_KEY_SYN].set ? model_syn(room) : 0;
+}
+
+/* A socket of datagrams: as if its line were one of the config. Of its seed the server alone knows. */
+static void read_udp_port(struct run *r, uint32_t i)
+{
+	const struct sb_listener *l = &r->srv->listeners[i];
+	struct model *m = &r->model[i];
+	char line[1100], text[MODEL_LINE_MAX];
+
+	sb_line_print(&l->line, line, sizeof(line));
+	snprintf(text, sizeof(text), "udp://,%s seed=%llu", line, (unsigned long long)l->plan.fates.seed);
+	model_read(m, text);
+	m->is_loopback = l->is_loopback;
+	if (m->service == MODEL_SOURCE && !m->is_endless) {
+		m->replies = (uint32_t)l->plan.source.count;
+		m->reply_n = (uint32_t)(sb_source_size(&l->plan.source) / l->plan.source.count);
+		m->is_odd = strstr(line, "pattern=") || strstr(line, "frame=");
+	}
+	late_door(r, i);
+	r->door[i].port = l->endpoint.addr.port;
+	share_prove(r, &l->from);
+}
+
 void line_port(struct run *r, uint32_t i)
 {
 	const struct sb_listener *l = &r->srv->listeners[i];
@@ -285,12 +315,18 @@ void line_port(struct run *r, uint32_t i)
 	while (r->ports_to <= i)
 		r->door[r->ports_to++] = (struct door){.fd = -1};
 	r->door[i] = (struct door){.fd = l->fd};
+	if (l->endpoint.on == SB_ON_UDP) {
+		read_udp_port(r, i);
+		return;
+	}
 	r->model[i] = (struct model){.ref = &ref_raw,
 				     .is_tcp = true,
 				     .is_loopback = l->is_loopback,
 				     .quickack = -1,
 				     .rcvbuf = -1,
-				     .conns = conns->set ? conns->num : UINT64_MAX};
+				     .conns = conns->set ? conns->num : UINT64_MAX,
+				     .syn = line_syn(l)};
+	door_open(r, i);
 }
 
 const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t i)

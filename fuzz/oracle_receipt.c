@@ -93,6 +93,45 @@ static uint32_t whose(struct reading *in)
 		 (unsigned long long)id);
 }
 
+/* CRC-32, a bit at a time. */
+static uint32_t crc_of(const uint8_t *p, size_t n)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < 8 * n; i++) {
+		crc ^= i % 8 ? 0u : p[i / 8];
+		crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+	}
+	return ~crc;
+}
+
+/* Where what is not a line, or the answer to it, begins. */
+static uint32_t payload_of(const struct run *r, const struct sim_conn *c, const uint8_t *p, size_t n)
+{
+	const uint8_t *end = r->peer[oracle_number(r, c)].begin == PEER_LINE ? memchr(p, '\n', n) : NULL;
+
+	return end ? (uint32_t)(end - p) + 1 : 0;
+}
+
+/* hash=on: of what came and went. */
+static void check_hash(struct reading *in, uint32_t i)
+{
+	const struct sim_conn *c = &in->r->k->conn[i];
+	uint32_t n = c->out_n < SIM_OUT_MAX ? (uint32_t)c->out_n : 0;
+	uint32_t from = payload_of(in->r, c, c->sent, c->in_n), to = payload_of(in->r, c, c->out, n);
+	char want[80];
+
+	snprintf(want, sizeof(want), "{\"name\":\"crc32\",\"in\":\"%08x\",\"out\":\"",
+		 crc_of(c->sent + from, c->in_n - from));
+	must_have(in, want);
+	snprintf(want, sizeof(want), "%08x", crc_of(c->out + to, n - to));
+	if (c->out_n < SIM_OUT_MAX)
+		must_have(in, want);
+	else
+		in->at += 8;
+	must_have(in, "\"}");
+}
+
 static void read_head(struct reading *in, uint32_t i)
 {
 	const struct sim_conn *c = &in->r->k->conn[i];
@@ -110,6 +149,10 @@ static void read_head(struct reading *in, uint32_t i)
 	must_be(in, ",\"dropped\":", p->dropped);
 	must_be(in, ",\"recvs\":", cut->recvs);
 	must_be(in, ",\"sends\":", cut->sends);
+	if (has(in, ",\"hash\":") != (strstr(in->r->model[p->listener].line, " hash=on") != NULL))
+		differs(in, "it has a hash, or has none");
+	else if (in->at[0] == '{')
+		check_hash(in, i);
 }
 
 /* Which proofs there can be. A gate opens unproven ("none") when its peer has closed and cannot read any more. */
@@ -224,6 +267,11 @@ static void must_say(struct reading *in, uint32_t i)
 	in->at = at;
 	must_be(in, "\",\"in\":", c->in_n);
 	must_be(in, ",\"out\":", c->out_n);
+	at = strstr(in->at, ",\"hash\":");
+	if (at) {
+		in->at = at + strlen(",\"hash\":");
+		check_hash(in, i);
+	}
 }
 
 static void skip_to(struct reading *in, const char *text)

@@ -6,6 +6,9 @@
  * ranges says; what is printed is read back the same; a plan is what its line says and its limits allow, or the refusal
  * names a column of the line and says something.
  */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "found.h"
 #include "plan_model.h"
 #include "scenario/line.h"
@@ -165,11 +168,12 @@ static void differs(const char *what, bool is_so)
 /* Keys that have no place: a service takes those of its own, a datagram those that mean something for it. */
 static bool is_misplaced(const struct sb_line *line, bool is_udp)
 {
-	static const enum sb_key streams[] = {SB_KEY_RECV,     SB_KEY_STOPREAD, SB_KEY_FILE,   SB_KEY_CLOSE,
-					      SB_KEY_BACKLOG,  SB_KEY_CONNS,    SB_KEY_FRAG,   SB_KEY_CUT,
-					      SB_KEY_JOIN,     SB_KEY_GAP,      SB_KEY_DELAY,  SB_KEY_GATE,
-					      SB_KEY_GATE_MAX, SB_KEY_LIMIT,    SB_KEY_FLIP,   SB_KEY_MAXLIFE,
-					      SB_KEY_PREAMBLE, SB_KEY_NTH,      SB_KEY_ACCEPT, SB_KEY_KEEP};
+	static const enum sb_key streams[] = {SB_KEY_RECV,     SB_KEY_STOPREAD, SB_KEY_FILE,  SB_KEY_CLOSE,
+					      SB_KEY_BACKLOG,  SB_KEY_CONNS,    SB_KEY_FRAG,  SB_KEY_CUT,
+					      SB_KEY_JOIN,     SB_KEY_GAP,      SB_KEY_DELAY, SB_KEY_GATE,
+					      SB_KEY_GATE_MAX, SB_KEY_LIMIT,    SB_KEY_FLIP,  SB_KEY_MAXLIFE,
+					      SB_KEY_PREAMBLE, SB_KEY_SYN,      SB_KEY_HASH,  SB_KEY_MSS,
+					      SB_KEY_NTH,      SB_KEY_ACCEPT};
 	static const enum sb_key sources[] = {SB_KEY_LEN, SB_KEY_COUNT, SB_KEY_PATTERN, SB_KEY_FILE};
 	static const enum sb_key senders[] = {SB_KEY_FRAG, SB_KEY_CUT,      SB_KEY_JOIN,  SB_KEY_GAP,  SB_KEY_DELAY,
 					      SB_KEY_GATE, SB_KEY_GATE_MAX, SB_KEY_LIMIT, SB_KEY_FLIP, SB_KEY_SEED};
@@ -292,11 +296,40 @@ static void check_fates(const struct sb_fates *fates, const struct sb_value *v, 
 	}
 }
 
-static void check_plan(const struct sb_plan *plan, const struct sb_line *line, const uint64_t *limit, bool is_udp,
+static uint64_t times(const char *unit)
+{
+	return is_word(sb_slice_cstr(unit), "m")    ? 60 * SECOND
+	       : is_word(sb_slice_cstr(unit), "s")  ? SECOND
+	       : is_word(sb_slice_cstr(unit), "ms") ? SECOND / 1000
+						    : 1000;
+}
+
+/* "drop" or "drop:1500ms". */
+static void check_syn(const struct sb_syn *syn, const struct sb_value *v, const uint64_t *limit, unsigned on)
+{
+	char text[64], *unit;
+	uint64_t number;
+
+	differs("whether it drops", syn->is_drop == v[SB_KEY_SYN].set);
+	if (!syn->is_drop)
+		return;
+	differs("who drops", on == SB_ON_TCP && !v[SB_KEY_BACKLOG].set);
+	snprintf(text, sizeof(text), "%.*s", (int)v[SB_KEY_SYN].text.n, (const char *)v[SB_KEY_SYN].text.p);
+	differs("syn", strncmp(text, "drop", 4) == 0 && (text[4] == '\0' || text[4] == ':'));
+	number = text[4] ? strtoull(text + 5, &unit, 10) : 0;
+	differs("for how long it drops", syn->until == (text[4] ? number * times(unit) : UINT64_MAX));
+	differs("max-delay", !text[4] || (syn->until <= limit[SB_LIMIT_DELAY] && syn->until >= 1000));
+}
+
+static void check_plan(const struct sb_plan *plan, const struct sb_line *line, const uint64_t *limit, unsigned on,
 		       bool is_strict)
 {
 	const struct sb_value *v = line->v;
+	bool is_udp = on == SB_ON_UDP;
 
+	differs("hash", plan->is_hashed == (v[SB_KEY_HASH].set && v[SB_KEY_HASH].num == 1));
+	differs("mss",
+		!v[SB_KEY_MSS].set || (on == SB_ON_TCP && v[SB_KEY_MSS].num >= 88 && v[SB_KEY_MSS].num <= 32767));
 	differs("the service", sb_slice_is(line->verb, plan->service->name));
 	differs("the place of a key", !is_misplaced(line, is_udp));
 	differs("recv", plan->recv_max == (v[SB_KEY_RECV].set ? v[SB_KEY_RECV].num : 65536 + 96));
@@ -308,6 +341,7 @@ static void check_plan(const struct sb_plan *plan, const struct sb_line *line, c
 	differs("max", plan->framing.max == (v[SB_KEY_MAX].set ? v[SB_KEY_MAX].num : 65536));
 	check_cuts(plan, v, limit);
 	check_fates(&plan->fates, v, limit, is_strict);
+	check_syn(&plan->syn, v, limit, on);
 	if (plan->service->ops->is_source)
 		check_source(plan, limit, is_udp, is_strict);
 }
@@ -333,7 +367,7 @@ static void make(struct sb_slice text, const struct sb_limits *limits, unsigned 
 	if (is_line && sb_plan_make(&plan, &in, on, limits, is_strict, NULL) != r)
 		sb_found("plan: %s, and without a fault to fill another", sb_errname(r));
 	if (r == 0)
-		check_plan(&plan, &line, limits->v, on == SB_ON_UDP, is_strict);
+		check_plan(&plan, &line, limits->v, on, is_strict);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -476,6 +476,8 @@ void play_probe(struct play *p)
 		const char *text = greeting(&r->model[i]);
 		struct sim_conn *c;
 
+		if (r->model[i].syn == SB_NEVER)
+			continue;
 		p->listener = i;
 		p->current = 0;
 		p->events++;

@@ -83,6 +83,25 @@ static void check_print(const struct sb_line *line, size_t raw_n)
 	digest = digest * 31 + want_n;
 }
 
+/* Of a refused line: whether its verb is what is said, where services are taken alone, and where control verbs are. */
+static void check_verb_first(const struct sb_line *line, int r)
+{
+	static const char *const control[] = {"LISTEN", "RECEIPT", "LIST", "LIMITS", "HELP", "QUIT"};
+	struct sb_fault fault = {.code = 1};
+	bool is_control = false;
+	int with, alone = sb_verb_first(line, false, r, &fault);
+
+	if (alone == SB_E_UNKNOWN && fault.code == 1 && r != SB_E_UNKNOWN)
+		sb_found("line: its verb is unknown, and that is not said");
+	with = sb_verb_first(line, true, r, NULL);
+	again_verb_first(&again);
+	for (size_t i = 0; i < sizeof(control) / sizeof(control[0]); i++)
+		is_control = is_control || naive_is(again.verb.p, again.verb.n, control[i]);
+	if (alone != again.code || with != (is_control ? r : again.code))
+		sb_found("line: of its verb \"%.*s\" it says %s and %s, it should be %s", (int)again.verb.n,
+			 (const char *)again.verb.p, sb_errname(alone), sb_errname(with), sb_errname(again.code));
+}
+
 /* Whether a line of these bytes is good. */
 static bool check_line(struct sb_line *line, const uint8_t *p, size_t n)
 {
@@ -102,6 +121,7 @@ static bool check_line(struct sb_line *line, const uint8_t *p, size_t n)
 		again_compare_fault(&again, &fault);
 		if (fault.col < 1 || fault.col > n + 1)
 			sb_found("line: it is refused at column %u of %zu", fault.col, n);
+		check_verb_first(line, r);
 		return false;
 	}
 	if (fault.code != 1)

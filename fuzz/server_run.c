@@ -226,7 +226,7 @@ bool server_run(struct run *r, const struct server_ask *ask)
 	r->io = ask->backend;
 	r->on_log = ask->on_log;
 	r->has_stopped = r->has_lacked_memory = r->is_crowded = false;
-	r->stops = r->sources = r->ids = 0;
+	r->stops = r->sources = r->shares_n = r->ids = 0;
 	r->receipt_n = 0;
 	r->total_full_at = r->stopped_at = 0;
 	memset(r->count, 0, sizeof(r->count));

@@ -45,16 +45,21 @@ static unsigned stream_ready(const struct sim_conn *c)
 	return bits;
 }
 
+bool sim_is_awaited(const struct sb_sys *k, const struct sim_fd *f)
+{
+	for (uint32_t i = 0; i < k->conns; i++)
+		if (k->conn[i].listener_fd == f->fd && !k->conn[i].is_dgram && !k->conn[i].is_accepted)
+			return true;
+	return false;
+}
+
 unsigned sim_ready(const struct sb_sys *k, const struct sim_fd *f)
 {
 	switch (f->type) {
 	case SIM_STREAM:
 		return stream_ready(&k->conn[f->conn - 1]);
 	case SIM_LISTENER:
-		for (uint32_t i = 0; i < k->conns; i++)
-			if (k->conn[i].listener_fd == f->fd && !k->conn[i].is_dgram && !k->conn[i].is_accepted)
-				return SB_POLL_IN;
-		return 0;
+		return f->is_filled || sim_is_awaited(k, f) ? SB_POLL_IN : 0;
 	case SIM_DGRAM:
 		for (uint32_t i = 0; i < k->dgrams; i++)
 			if (k->dgram[i].fd == f->fd)

@@ -51,6 +51,7 @@ CALL(long, sendto,
      (k, fd, bytes, dst, src))
 CALL(int, want_dst, (struct sb_sys * k, int fd, int family), (k, fd, family))
 CALL(int, poll, (struct sb_sys * k, struct sb_pollfd *fds, size_t n, int64_t wait_ns), (k, fds, n, wait_ns))
+CALL(int, poll_one, (struct sb_sys * k, int fd, unsigned bits, int64_t wait_ns), (k, fd, bits, wait_ns))
 CALL(int, epoll_open, (struct sb_sys * k), (k))
 CALL(int, epoll_add, (struct sb_sys * k, int ep, int fd, uint32_t bits, uint64_t token), (k, ep, fd, bits, token))
 CALL(int, epoll_mod, (struct sb_sys * k, int ep, int fd, uint32_t bits, uint64_t token), (k, ep, fd, bits, token))

@@ -191,6 +191,7 @@ int sb_sys_listen(struct sb_sys *k, int fd, int backlog)
 	if (f->type != SIM_SOCKET || !f->is_stream)
 		sb_found("kernel: listen on descriptor %d, which is not a new stream socket", fd);
 	f->type = SIM_LISTENER;
+	f->at = k->now;
 	return 0;
 }
 
@@ -225,6 +226,8 @@ static int accept_now(struct sb_sys *k, int fd, struct sim_conn *c, struct sb_ad
 		return -EMFILE;
 	f->family = l->family;
 	f->addr = l->addr;
+	if (sb_addr_is_any(&l->addr))
+		memcpy(f->addr.ip, sb_addr_is_loopback(&c->addr) ? c->addr.ip : (const uint8_t[16]){10, 9, 9, 9}, 16);
 	f->conn = (uint32_t)(c - k->conn) + 1;
 	c->fd = f->fd;
 	c->is_accepted = true;
@@ -235,20 +238,25 @@ static int accept_now(struct sb_sys *k, int fd, struct sim_conn *c, struct sb_ad
 
 int sb_sys_accept(struct sb_sys *k, int fd, struct sb_addr *peer)
 {
-	struct sim_conn *c = first_waiting(k, fd);
-	int r = accept_now(k, fd, c, peer, SIM_SITE);
+	struct sim_fd *l = sim_get(k, fd, "accept");
+	bool is_filled = l->is_filled;
+	struct sim_conn *c = is_filled ? NULL : first_waiting(k, fd);
+	int r = is_filled ? sim_take_filler(k, l, peer, SIM_SITE) : accept_now(k, fd, c, peer, SIM_SITE);
 
-	if (k->on_accept)
+	/* Of itself nobody is told. */
+	if (k->on_accept && (!is_filled || r < 0))
 		k->on_accept(k, fd, c, r);
 	return r;
 }
 
-/* The server makes no connections yet. */
+/* The server connects to none but itself. */
 int sb_sys_connect(struct sb_sys *k, int fd, const struct sb_addr *addr)
 {
 	struct sim_fd *f = sim_get(k, fd, "connect");
 	int r;
 
+	if (f->type == SIM_SOCKET && f->is_stream)
+		return sim_fill(k, f, addr, SIM_SITE);
 	if (f->type != SIM_DGRAM || !sb_addr_eq(addr, &f->addr))
 		return -ECONNREFUSED;
 	r = sim_fault(k, SIM_CALL_CONNECT, SIM_SITE);
@@ -358,7 +366,8 @@ int sb_sys_close(struct sb_sys *k, int fd)
 
 int sb_sys_reset_on_close(struct sb_sys *k, int fd)
 {
-	sim_stream(k, fd, "setsockopt")->is_linger0 = true;
+	if (sim_get(k, fd, "setsockopt")->type != SIM_FILLER && sim_get(k, fd, "setsockopt")->type != SIM_SOCKET)
+		sim_stream(k, fd, "setsockopt")->is_linger0 = true;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
  *   sim_bytes.c  recv, send and datagrams
  *   sim_wait.c   readiness: poll (level), epoll (edge and level), the clock
  *   sim_gate.c   what peers have read
+ *   sim_fill.c   a listener whose queue is full of a connection of the server's own
  *   sim_peer.c   the peers' side, which a target plays
  *
  * It behaves as Linux was measured to (the threat model's table): accept succeeds on a connection that was reset, and
@@ -49,7 +50,19 @@ enum {
 
 #define SIM_TICK UINT64_C(10000000) /* 10 ms */
 
-enum sim_type { SIM_FREE, SIM_SOCKET, SIM_LISTENER, SIM_STREAM, SIM_DGRAM, SIM_EPOLL, SIM_WAKE, SIM_SPARE, SIM_DIAG };
+enum sim_type {
+	SIM_FREE,
+	SIM_SOCKET,
+	SIM_LISTENER,
+	SIM_STREAM,
+	SIM_DGRAM,
+	SIM_EPOLL,
+	SIM_WAKE,
+	SIM_SPARE,
+	SIM_DIAG,
+	SIM_FILLER,
+	SIM_FILLED
+};
 
 /* Calls that can be made to fail. */
 enum sim_call {
@@ -80,9 +93,13 @@ struct sim_fd {
 	uint32_t conn;  /* STREAM: index + 1 */
 	uint32_t posts; /* WAKE */
 	bool has_dst;
-	bool is_refusing; /* DGRAM: connected to itself, so that nobody else reaches it */
-	bool is_late;     /* DGRAM: what is sent need not answer what was received last */
-	int backlog;      /* LISTENER */
+	bool is_refusing;      /* DGRAM: connected to itself, so that nobody else reaches it */
+	bool is_late;          /* DGRAM: what is sent need not answer what was received last */
+	int backlog;           /* LISTENER */
+	uint64_t at;           /* LISTENER: when it began to */
+	bool is_filled;        /* LISTENER: the first in its queue is the server's own connection */
+	bool is_through;       /* FILLER, such a connection: it has come to the queue; FILLED is its other end, taken */
+	struct sb_addr filler; /* LISTENER: the address of that */
 	struct sim_opt opts[8];
 	uint32_t opts_n;
 	/* Its registration with the one epoll descriptor there is. */
@@ -266,6 +283,12 @@ void sim_wake(struct sb_sys *k, int fd);
 /* Something was done. */
 void sim_progress(struct sb_sys *k);
 unsigned sim_ready(const struct sb_sys *k, const struct sim_fd *f);
+/* Somebody waits in its queue, the server itself not counted. */
+bool sim_is_awaited(const struct sb_sys *k, const struct sim_fd *f);
+/* Takes the server's own connection out of the queue. */
+int sim_take_filler(struct sb_sys *k, struct sim_fd *l, struct sb_addr *peer, const void *site);
+/* A connect of a stream socket: to a listener of the server's own. */
+int sim_fill(struct sb_sys *k, struct sim_fd *f, const struct sb_addr *to, const void *site);
 /* The receive buffer: [p, p + n) may be written; afterwards nothing behind p + n of it may be touched. */
 void sim_lend(struct sb_sys *k, uint8_t *p, size_t n);
 void sim_lent(struct sb_sys *k, uint8_t *p, size_t n);

@@ -34,6 +34,11 @@ bool sb_addr_eq(const struct sb_addr *a, const struct sb_addr *b)
 	return a->family == SB_UNIX || (a->port == b->port && memcmp(a->ip, b->ip, ip_size(a)) == 0);
 }
 
+bool sb_addr_is_host(const struct sb_addr *a, const struct sb_addr *b)
+{
+	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
 bool sb_addr_is_loopback(const struct sb_addr *a)
 {
 	if (a->family == SB_IPV6)

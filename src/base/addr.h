@@ -26,8 +26,10 @@ struct sb_cidr {
 void sb_addr_unmap(struct sb_addr *a);
 
 bool sb_addr_eq(const struct sb_addr *a, const struct sb_addr *b); /* family, ip and port */
-bool sb_addr_is_loopback(const struct sb_addr *a);                 /* 127/8, ::1, unix */
-bool sb_addr_is_any(const struct sb_addr *a);                      /* 0.0.0.0, :: */
+/* The same address, whatever the port. */
+bool sb_addr_is_host(const struct sb_addr *a, const struct sb_addr *b);
+bool sb_addr_is_loopback(const struct sb_addr *a); /* 127/8, ::1, unix */
+bool sb_addr_is_any(const struct sb_addr *a);      /* 0.0.0.0, :: */
 /* Not an address that one host has: multicast, 255.255.255.255, 0/8, 240/4, ::. */
 bool sb_addr_is_odd(const struct sb_addr *a);
 bool sb_addr_in(const struct sb_addr *a, const struct sb_cidr *range);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "core/plan.h"
 #include "scenario/print.h"
 #include "service/service.h"
@@ -16,10 +17,8 @@ bool sb_is_line(const char *text)
 {
 	struct sb_slice word = sb_slice(text, strcspn(text, " "));
 
-	for (size_t i = 0; sb_service_at(i); i++)
-		if (sb_slice_is(word, sb_service_at(i)->name) && access(text, F_OK) < 0)
-			return true;
-	return false;
+	/* A verb with a typing error is no file either: what is wrong with it is said. */
+	return access(text, F_OK) < 0 && sb_nearest(word, sb_verb_name_at, NULL);
 }
 
 static void time_of(const char *what, uint64_t ns)
@@ -135,6 +134,16 @@ static void print_end(const struct sb_plan *plan)
 	printf("end       %s\n", ends[plan->close]);
 }
 
+static void print_syn(const struct sb_syn *syn)
+{
+	if (!syn->is_drop)
+		return;
+	printf("syn       nobody who connects is answered");
+	if (syn->until != UINT64_MAX)
+		time_of(", for", syn->until);
+	printf("\n");
+}
+
 static void print_plan(const struct sb_plan *plan, const struct sb_line *line)
 {
 	char room[SB_LINE_MAX * 4];
@@ -142,6 +151,7 @@ static void print_plan(const struct sb_plan *plan, const struct sb_line *line)
 	if (sb_line_print(line, room, sizeof(room)) > 0)
 		printf("%s\n", room);
 	printf("service   %s: %s\n", plan->service->name, plan->service->help);
+	print_syn(&plan->syn);
 	print_framing(plan);
 	if (plan->service->ops->is_source && plan->source.count != UINT64_MAX)
 		printf("sends     %llu messages of %llu bytes\n", (unsigned long long)plan->source.count,
@@ -161,7 +171,7 @@ int sb_explain_line(const char *text)
 	struct sb_limits limits = {.is_set = {false}};
 	struct sb_fault fault = {0};
 	struct sb_plan plan = {.service = NULL};
-	int r = sb_line_parse(&line, sb_slice_cstr(text), &fault);
+	int r = sb_verb_first(&line, false, sb_line_parse(&line, sb_slice_cstr(text), &fault), &fault);
 
 	sb_limits_fill(&limits, false);
 	if (r == 0)

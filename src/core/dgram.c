@@ -52,6 +52,11 @@ static enum sb_drop judge_source(const struct sb_dgram_port *port, const struct 
 	return SB_DROP_NONE;
 }
 
+static bool is_owners(const struct sb_dgram_port *port, const struct sb_addr *src)
+{
+	return !port->owner || sb_addr_is_host(src, port->owner);
+}
+
 static bool is_allowed(const struct sb_dgram_port *port, const struct sb_addr *src)
 {
 	if (port->allow_n == 0 || sb_addr_is_loopback(src))
@@ -89,6 +94,8 @@ enum sb_drop sb_dgram_judge(const struct sb_dgram_port *port, struct sb_rates *r
 
 	if (drop != SB_DROP_NONE)
 		return drop;
+	if (!is_owners(port, &done->src))
+		return SB_DROP_OWNER;
 	if (done->flags & SB_DONE_TRUNC)
 		return SB_DROP_TRUNCATED;
 	if (!is_allowed(port, &done->src))

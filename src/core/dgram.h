@@ -3,9 +3,9 @@
  * Datagrams: whether one is answered, and with what. Nothing is kept of a datagram but its source's rate.
  *
  * UDP sources can be forged, so the rules are about third parties: never more bytes out than in towards an
- * address that has proved nothing, never an answer to what may be a service or ourselves, to many, or to
- * something malformed. The order of the checks is cheapest first, and only what passes them all is counted
- * against its source's rate.
+ * address that has proved nothing (the maker of a port of LISTEN has: he came over TCP), never an answer to what may be
+ * a service or ourselves, to many, or to something malformed. The order of the checks is cheapest first, and only what
+ * passes them all is counted against its source's rate.
  */
 #ifndef SB_CORE_DGRAM_H
 #define SB_CORE_DGRAM_H
@@ -34,6 +34,7 @@ struct sb_dgram_port {
 	size_t own_ports_n;
 	const struct sb_cidr *allow; /* none: everybody */
 	size_t allow_n;
+	const struct sb_addr *owner; /* a port of LISTEN: its maker, whose address alone is answered; else NULL */
 	bool is_strict, is_loopback; /* the profile; whether the socket's own address is a loopback one */
 };
 

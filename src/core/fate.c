@@ -256,7 +256,7 @@ static int check_reply(const struct sb_line *line, struct sb_fault *fault)
 	return 0;
 }
 
-/* Addresses can be forged: nobody is sent more than came in his name. */
+/* Addresses can be forged: nobody is sent more than came in his name, unless he has proved it. */
 static int check_strict(const struct sb_line *line, struct sb_fault *fault)
 {
 	static const enum sb_key more[] = {SB_KEY_DUP, SB_KEY_SIZE};
@@ -264,7 +264,8 @@ static int check_strict(const struct sb_line *line, struct sb_fault *fault)
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		if (line->v[more[i]].set)
 			return sb_fault_set(fault, SB_E_PLACE, line->v[more[i]].key_col,
-					    "%s= may answer with more than was sent: only on loopback addresses",
+					    "%s= may answer with more than was sent: only on loopback addresses, and "
+					    "on ports of LISTEN",
 					    sb_keys[more[i]].name);
 	return 0;
 }

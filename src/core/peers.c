@@ -62,7 +62,8 @@ static struct sb_peer *forget_oldest(struct sb_peers *peers)
 	return p;
 }
 
-struct sb_peer *sb_peers_get(struct sb_peers *peers, uint32_t listener, const struct sb_addr *addr, bool *has_taken)
+struct sb_peer *sb_peers_get(struct sb_peers *peers, uint32_t listener, uint32_t gen, const struct sb_addr *addr,
+			     bool *has_taken)
 {
 	uint32_t *head = head_of(peers, listener, addr);
 	struct sb_peer *p;
@@ -70,7 +71,7 @@ struct sb_peer *sb_peers_get(struct sb_peers *peers, uint32_t listener, const st
 	*has_taken = false;
 	for (uint32_t i = *head; i; i = p->same) {
 		p = at(peers, i);
-		if (p->listener != listener || !sb_addr_eq(&p->addr, addr))
+		if (p->listener != listener || p->gen != gen || !sb_addr_eq(&p->addr, addr))
 			continue;
 		take_out(peers, p);
 		put_last(peers, p);
@@ -78,7 +79,7 @@ struct sb_peer *sb_peers_get(struct sb_peers *peers, uint32_t listener, const st
 	}
 	*has_taken = peers->n == peers->cap;
 	p = *has_taken ? forget_oldest(peers) : &peers->cell[peers->n++];
-	*p = (struct sb_peer){.addr = *addr, .listener = listener, .same = *head};
+	*p = (struct sb_peer){.addr = *addr, .listener = listener, .gen = gen, .same = *head};
 	*head = (uint32_t)(p - peers->cell) + 1;
 	put_last(peers, p);
 	return p;

@@ -9,10 +9,10 @@
 /* Its address, port and all, at one of our sockets. Places are indexes + 1, 0 for none. */
 struct sb_peer {
 	struct sb_addr addr;
-	uint32_t listener;
-	uint32_t same;         /* the next one with the same hash */
-	uint32_t older, newer; /* in the order in which they were heard of last */
-	uint64_t replies;      /* counted so far */
+	uint32_t listener, gen; /* gen: of the socket; another one may be in its place later */
+	uint32_t same;          /* the next one with the same hash */
+	uint32_t older, newer;  /* in the order in which they were heard of last */
+	uint64_t replies;       /* counted so far */
 };
 
 struct sb_peers {
@@ -27,6 +27,7 @@ void sb_peers_init(struct sb_peers *peers, struct sb_peer *cell, uint32_t *head,
 
 /* The peer, which is now the one heard of last, or a new one that has counted nothing. has_taken: another one was
  * forgotten for it. */
-struct sb_peer *sb_peers_get(struct sb_peers *peers, uint32_t listener, const struct sb_addr *addr, bool *has_taken);
+struct sb_peer *sb_peers_get(struct sb_peers *peers, uint32_t listener, uint32_t gen, const struct sb_addr *addr,
+			     bool *has_taken);
 
 #endif

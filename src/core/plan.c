@@ -43,6 +43,7 @@ static int read_ending(struct sb_plan *plan, const struct sb_line *line, struct 
 
 	plan->close = close->set ? (enum sb_close_mode)close->num : SB_CLOSE_CLEAN;
 	plan->maxlife = life->set ? life->num : 0;
+	plan->is_hashed = line->v[SB_KEY_HASH].set && line->v[SB_KEY_HASH].num;
 	if (most > 0 && plan->maxlife > most)
 		return sb_fault_set(fault, SB_E_RANGE, life->col, "maxlife is at most %llu ms here (--max-lifetime)",
 				    (unsigned long long)(most / SB_MS));
@@ -71,9 +72,11 @@ static int check_datagrams(const struct sb_plan *plan, const struct sb_line *lin
 	if (s->count == UINT64_MAX)
 		return 0;
 	if (strict)
-		return sb_fault_set(fault, SB_E_PLACE, line->verb_col,
-				    "%s over udp sends more than it is sent: only on loopback addresses",
-				    plan->service->name);
+		return sb_fault_set(
+			fault, SB_E_PLACE, line->verb_col,
+			"%s over udp sends more than it is sent: only on loopback addresses, and on ports of "
+			"LISTEN",
+			plan->service->name);
 	if (s->count > SB_UDP_SOURCE_MAX)
 		return sb_fault_set(fault, SB_E_RANGE, line->v[SB_KEY_COUNT].col,
 				    "count is at most %d datagrams for one over udp", SB_UDP_SOURCE_MAX);
@@ -108,6 +111,8 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 		r = sb_steps_read(plan, line, fault);
 	if (r == 0)
 		r = sb_fates_read(&plan->fates, line, in->seed, limits->v[SB_LIMIT_DELAY], strict, fault);
+	if (r == 0)
+		r = sb_syn_read(&plan->syn, line, limits->v[SB_LIMIT_DELAY], fault);
 	if (r < 0)
 		return r;
 	more.framing = &plan->framing;
@@ -121,6 +126,6 @@ int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned 
 
 bool sb_plan_has_seed(const struct sb_plan *plan)
 {
-	return plan->cuts.frag == SB_FRAG_RANDOM ||
+	return plan->cuts.frag == SB_FRAG_RANDOM || sb_fates_are_random(plan->line) ||
 	       (plan->service->ops->is_source && plan->source.pattern == SB_PATTERN_RANDOM);
 }

@@ -7,6 +7,7 @@
 #include "core/cuts.h"
 #include "core/fate.h"
 #include "core/limits.h"
+#include "core/syn.h"
 #include "service/service.h"
 
 /* The words of close=, in their order. */
@@ -35,6 +36,7 @@ struct sb_plan {
 	bool is_recv_set;  /* the line asked for that size: each recv is to be logged */
 	uint64_t stop_ns;  /* stop reading for so long, 0 for never … */
 	uint64_t stop_at;  /* … once so many bytes have come */
+	bool is_hashed;    /* hash=on */
 	bool is_door;      /* a connection may begin with a line that says how we shall behave */
 	enum sb_close_mode close;
 	uint64_t maxlife; /* nanoseconds, 0 for no end */
@@ -45,10 +47,12 @@ struct sb_plan {
 	uint64_t limit;        /* bytes sent after which it ends, SB_NEVER for no end */
 	uint64_t flip;         /* offset of the byte whose lowest bit is flipped, SB_NEVER for none */
 	struct sb_fates fates; /* of replies that are datagrams */
+	struct sb_syn syn;     /* of who wants to connect */
 };
 
 /* Reads a checked line into a plan. in->line and limits must outlive it; in->framing is not looked at.
- * on is the transport (one SB_ON_*). 0, or < 0 with *fault at the line's column. */
+ * on is the transport (one SB_ON_*); strict: who sends datagrams has not proved that his address is his. 0, or < 0 with
+ * *fault at the line's column. */
 int sb_plan_make(struct sb_plan *plan, const struct sb_service_in *in, unsigned on, const struct sb_limits *limits,
 		 bool strict, struct sb_fault *fault);
 

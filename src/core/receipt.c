@@ -2,6 +2,8 @@
  * Receipts: noted while it happens, written when it is over. */
 #include "core/receipt.h"
 
+#include "base/crc32.h"
+
 #define US UINT64_C(1000)
 
 static const char *const tiers[] = {
@@ -40,6 +42,16 @@ void sb_receipt_send(struct sb_receipt *r, uint32_t n, bool is_cut, uint64_t now
 	if (is_cut)
 		r->cuts[SB_GATE_NONE]++;
 	add(r, event);
+}
+
+void sb_receipt_hash_in(struct sb_receipt *r, struct sb_slice bytes)
+{
+	r->hash_in = sb_crc32(r->hash_in, bytes);
+}
+
+void sb_receipt_hash_out(struct sb_receipt *r, struct sb_slice bytes)
+{
+	r->hash_out = sb_crc32(r->hash_out, bytes);
 }
 
 void sb_receipt_shut(struct sb_receipt *r, uint64_t now)
@@ -168,6 +180,15 @@ static void write_cuts(struct sb_text *t, const struct sb_receipt *r)
 	sb_text_char(t, '}');
 }
 
+static void write_hash(struct sb_text *t, const struct sb_receipt *r)
+{
+	sb_text_str(t, ",\"hash\":{\"name\":\"crc32\",\"in\":\"");
+	sb_text_hex(t, r->hash_in, 8);
+	sb_text_str(t, "\",\"out\":\"");
+	sb_text_hex(t, r->hash_out, 8);
+	sb_text_str(t, "\"}");
+}
+
 static void write_end(struct sb_text *t, const struct sb_receipt *r, const struct sb_session *s)
 {
 	word(t, "reason", sb_reasons[s->reason].name);
@@ -194,6 +215,8 @@ void sb_text_receipt(struct sb_text *t, const struct sb_receipt *r, const struct
 	number(t, "sends", r->sends);
 	if (s->plan->steps_n > 0)
 		number(t, "steps", r->steps);
+	if (s->plan->is_hashed)
+		write_hash(t, r);
 	write_cuts(t, r);
 	if (r->why)
 		word(t, "gate_why", r->why);

@@ -34,6 +34,7 @@ struct sb_receipt {
 	uint64_t opened, closed;
 	uint64_t recvs, sends, steps, truncated;
 	uint64_t cuts[SB_GATE_NONE + 1]; /* by what was proven; NONE: nothing, the peer was gone */
+	uint32_t hash_in, hash_out;      /* hash=on: CRC-32 of what came and went */
 	uint32_t uid;                    /* of who reads what we send, UINT32_MAX when not known */
 	const char *why;                 /* gate=best did not get the best: why, NULL when it did */
 	bool has_cut;                    /* the last event is a cut whose gate has not opened */
@@ -44,6 +45,9 @@ struct sb_receipt {
 void sb_receipt_open(struct sb_receipt *r, uint64_t now);
 void sb_receipt_recv(struct sb_receipt *r, uint32_t n, uint64_t now);
 void sb_receipt_send(struct sb_receipt *r, uint32_t n, bool is_cut, uint64_t now);
+/* hash=on: these bytes have come, have gone. */
+void sb_receipt_hash_in(struct sb_receipt *r, struct sb_slice bytes);
+void sb_receipt_hash_out(struct sb_receipt *r, struct sb_slice bytes);
 void sb_receipt_shut(struct sb_receipt *r, uint64_t now);
 /* A step of the line begins, counted from 0. */
 void sb_receipt_step(struct sb_receipt *r, uint32_t step, uint64_t now);

@@ -19,7 +19,7 @@ enum sb_drop sb_replies_take(struct sb_replies *replies, const struct sb_plan *p
 			     struct sb_late_reply *what, bool *is_kept)
 {
 	bool has_taken;
-	struct sb_peer *peer = sb_peers_get(&replies->peers, listener, &done->src, &has_taken);
+	struct sb_peer *peer = sb_peers_get(&replies->peers, listener, done->handle.gen, &done->src, &has_taken);
 	struct sb_fate fate = sb_fate_of(&plan->fates, ++peer->replies);
 
 	replies->forgotten += has_taken;

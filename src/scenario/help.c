@@ -53,6 +53,7 @@ void sb_keys_help(struct sb_text *t)
 		{SB_G_SEED, "what is random"},
 		{SB_G_DATAGRAM, "what becomes of datagrams"},
 		{SB_G_ENDING, "how we close"},
+		{SB_G_RECEIPT, "what a receipt says"},
 		{SB_G_LISTEN, "before accept"},
 		{SB_G_PORT, "of a port that LISTEN makes"},
 		{SB_G_CONTROL, "of control verbs"},

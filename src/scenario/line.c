@@ -404,6 +404,8 @@ static const char *about(unsigned group)
 		return "says how what is random comes out";
 	case SB_G_DATAGRAM:
 		return "says what becomes of replies that are datagrams";
+	case SB_G_RECEIPT:
+		return "says what is on a receipt";
 	case SB_G_ENDING:
 		return "says how we close";
 	case SB_G_LISTEN:

@@ -50,6 +50,7 @@ enum sb_key_group {
 	SB_G_DATAGRAM = 1024, /* what becomes of datagrams */
 	SB_G_SEED = 128,      /* what is random */
 	SB_G_STEPS = 16384,   /* what is done when the service has ended */
+	SB_G_RECEIPT = 8192,  /* what a receipt says */
 };
 
 /* Transports a key applies to. */
@@ -118,7 +119,7 @@ struct sb_line {
 /* Parses text (with or without its CR LF). 0, or < 0 with *fault at the column: SB_E_SYNTAX, SB_E_UNKNOWN
  * (a key, or a word of its value; with the nearest), SB_E_DUPLICATE, SB_E_RANGE (names the range), SB_E_TYPE,
  * SB_E_TOO_LARGE (the line), SB_E_LIMIT (more than SB_LINE_OPTS_MAX options, SB_LINE_STEPS_MAX steps). Bytes outside
- * VCHAR and space are refused. Nothing of a refused line is to be used. */
+ * VCHAR and space are refused. Nothing of a refused line is to be used but its verb, empty when there is none. */
 int sb_line_parse(struct sb_line *line, struct sb_slice text, struct sb_fault *fault);
 
 /* Checks that a key given in the line belongs to one of the groups and applies on the transport: 0, or

@@ -47,11 +47,6 @@ static void refuse(struct sb_server *srv, uint32_t i, int fd, const struct sb_ad
 	sb_log_end(log);
 }
 
-static bool is_same_host(const struct sb_addr *a, const struct sb_addr *b)
-{
-	return a->family == b->family && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
-}
-
 /* A connection has come: serve it, or say why not. */
 static void welcome(struct sb_server *srv, uint32_t i, int fd, const struct sb_addr *peer)
 {
@@ -60,7 +55,11 @@ static void welcome(struct sb_server *srv, uint32_t i, int fd, const struct sb_a
 	bool is_counted = per_ip > 0 && peer->family != SB_UNIX;
 	int r;
 
-	if (l->is_port && !is_same_host(peer, &l->from)) {
+	if (sb_syn_take(l, peer)) {
+		sb_sys_close(srv->sys, fd);
+		return;
+	}
+	if (l->is_port && !sb_addr_is_host(peer, &l->from)) {
 		refuse(srv, i, fd, peer, "not-owner", "");
 		return;
 	}
@@ -112,7 +111,7 @@ static uint32_t shed(struct sb_server *srv, uint32_t i)
 		if (fd < 0)
 			break;
 		sb_sys_close(srv->sys, fd);
-		n++;
+		n += !sb_syn_take(&srv->listeners[i], &peer);
 	}
 	srv->spare_fd = sb_sys_spare_fd(srv->sys);
 	return n;
@@ -149,6 +148,7 @@ void sb_accept_resume(struct sb_server *srv, uint32_t i)
 	if (srv->listeners[i].fd < 0 || !srv->listeners[i].is_paused)
 		return;
 	srv->listeners[i].is_paused = false;
+	sb_syn_empty(srv, i);
 	if (srv->spare_fd < 0)
 		srv->spare_fd = sb_sys_spare_fd(srv->sys);
 	sb_accept_arm(srv, i);

@@ -223,6 +223,28 @@ static void note(struct sb_server *srv, struct sb_show *show, const struct sb_do
 		sb_receipt_gate(&show->receipt, SB_GATE_TIME, srv->now);
 }
 
+/* What has come, before anything is done with it: a line that it may begin with has no such key before it. */
+static void hash_in(struct sb_conn *c, const struct sb_done *done)
+{
+	if (c->session.pace && c->session.plan->is_hashed && done->kind == SB_OP_RECV && done->res > 0)
+		sb_receipt_hash_in(&sb_show_of(&c->session)->receipt, sb_slice(done->data, (size_t)done->res));
+}
+
+/* What the kernel took of it, unless it is an answer. */
+static void hash_out(struct sb_conn *c, const struct sb_op *op, int64_t sent)
+{
+	struct sb_show *show = sb_show_of(&c->session);
+
+	if (!show || !c->session.plan->is_hashed || show->pace.said.n > 0)
+		return;
+	for (int i = 0; i < op->iov_n && sent > 0; i++) {
+		size_t n = (size_t)sent < op->iov[i].n ? (size_t)sent : op->iov[i].n;
+
+		sb_receipt_hash_out(&show->receipt, sb_slice(op->iov[i].p, n));
+		sent -= (int64_t)n;
+	}
+}
+
 static void event(struct sb_server *srv, struct sb_conn *c, const struct sb_done *done)
 {
 	struct sb_show *show = sb_show_of(&c->session);
@@ -240,6 +262,7 @@ static void send(struct sb_server *srv, struct sb_conn *c, const struct sb_op *o
 	if (!srv->io.backend->ops->submit(&srv->io, op, &done))
 		return;
 	say_io(srv, c, SB_LOG_SEND, done.res);
+	hash_out(c, op, done.res);
 	event(srv, c, &done);
 }
 
@@ -346,7 +369,7 @@ int sb_conn_open(struct sb_server *srv, uint32_t listener, int fd, const struct 
 	c->id = ++srv->conn_ids;
 	l->open++;
 	l->taken++;
-	pace = plan->is_paced || l->is_port ? sb_show_lend(srv, c) : NULL;
+	pace = plan->is_paced || plan->is_hashed || l->is_port ? sb_show_lend(srv, c) : NULL;
 	c->is_counted = is_counted;
 	srv->count[SB_COUNT_ACCEPTED]++;
 	srv->count[SB_COUNT_OPEN]++;
@@ -366,6 +389,7 @@ void sb_conn_done(struct sb_server *srv, struct sb_conn *c, const struct sb_done
 {
 	if (done->kind == SB_OP_RECV)
 		say_io(srv, c, SB_LOG_RECV, done->res);
+	hash_in(c, done);
 	event(srv, c, done);
 	run(srv, c);
 }

@@ -87,6 +87,18 @@ static int kept_receipt(const struct sb_server *srv, struct sb_slice id)
 	return -1;
 }
 
+/* The open port of this id, or NULL. */
+static const struct sb_listener *port_of(const struct sb_server *srv, struct sb_slice id)
+{
+	for (uint32_t i = srv->static_n; i < srv->listeners_n; i++) {
+		const struct sb_listener *l = &srv->listeners[i];
+
+		if (l->is_owned && is_id(id, 's', l->id, l->token))
+			return l;
+	}
+	return NULL;
+}
+
 static bool is_open(struct sb_server *srv, struct sb_slice id)
 {
 	for (uint32_t i = 0; i < srv->conns.fresh; i++) {
@@ -95,19 +107,28 @@ static bool is_open(struct sb_server *srv, struct sb_slice id)
 		if (c && c->session.pace && is_id(id, 'c', c->id, sb_show_of(&c->session)->token))
 			return true;
 	}
-	for (uint32_t i = srv->static_n; i < srv->listeners_n; i++) {
-		const struct sb_listener *l = &srv->listeners[i];
+	return port_of(srv, id) != NULL;
+}
 
-		if (l->is_owned && is_id(id, 's', l->id, l->token))
-			return true;
-	}
-	return false;
+/* It has no connections, and so no receipts: its counters. */
+static int say_counters(struct sb_server *srv, struct sb_show *show, const struct sb_listener *l,
+			struct sb_fault *fault)
+{
+	struct sb_text t;
+
+	if (!begin_text(srv, show, &t, fault))
+		return SB_E_LIMIT;
+	sb_text_port(&t, l);
+	sb_text_char(&t, '\n');
+	end_text(show, &t);
+	return 0;
 }
 
 static int receipt(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
 	const struct sb_value *id = &show->talk->line.v[SB_KEY_ID], *wait = &show->talk->line.v[SB_KEY_WAIT];
+	const struct sb_listener *port;
 	int i;
 
 	if (!id->set)
@@ -116,6 +137,9 @@ static int receipt(struct sb_server *srv, struct sb_conn *c, enum sb_answer *ans
 	if (wait->set && wait->num > srv->opt.limits.v[SB_LIMIT_DELAY])
 		return sb_fault_set(fault, SB_E_RANGE, wait->col, "wait is at most %llu ms here (--max-delay)",
 				    (unsigned long long)(srv->opt.limits.v[SB_LIMIT_DELAY] / SB_MS));
+	port = port_of(srv, id->text);
+	if (port && port->endpoint.on == SB_ON_UDP)
+		return say_counters(srv, show, port, fault);
 	i = kept_receipt(srv, id->text);
 	if (i >= 0)
 		return say_receipt(srv, show, (uint32_t)i, fault);
@@ -233,13 +257,9 @@ static const struct {
 	bool takes_keys;
 	verb_fn *fn;
 } verbs[] = {
-	{"LISTEN", "LINE: a throw-away port that behaves so, gone with this connection unless keep=TIME", false,
-	 unspoken},
-	{"RECEIPT", "id=ID [wait=TIME]: what was done on a connection that has ended", true, receipt},
-	{"LIST", "what this server listens on", false, list},
-	{"LIMITS", "what bounds it", false, limits},
-	{"HELP", "this", false, help},
-	{"QUIT", "end this connection", false, quit},
+#define SB_VERB(name, fn, takes_keys, help) {#name, help, takes_keys, fn},
+#include "service/verbs.def"
+#undef SB_VERB
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

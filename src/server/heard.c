@@ -156,7 +156,7 @@ static int read_line(struct sb_server *srv, struct sb_show *show, struct sb_slic
 	if (!show->talk)
 		return sb_fault_set(fault, SB_E_LIMIT, 0,
 				    "too many connections have a line of their own now (--max-lines)");
-	r = sb_line_parse(&show->talk->line, line, fault);
+	r = sb_verb_first(&show->talk->line, true, sb_line_parse(&show->talk->line, line, fault), fault);
 	if (r == 0 && line.p[line.n - 1] != '\n')
 		r = sb_fault_set(fault, SB_E_SYNTAX, (uint32_t)line.n + 1, "the line does not end: LF is missing");
 	return r;
@@ -192,6 +192,15 @@ static void listen(struct sb_server *srv, struct sb_conn *c, struct sb_show *sho
 		say(show, &t);
 }
 
+/* What has come behind the line that asks for it. */
+static void hash_rest(struct sb_conn *c, struct sb_show *show, struct sb_slice text)
+{
+	struct sb_slice all = sb_slice(c->session.leg.p, c->session.leg.n);
+
+	if (show->talk->plan.is_hashed)
+		sb_receipt_hash_in(&show->receipt, sb_slice_skip(all, text.n));
+}
+
 void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text)
 {
 	struct sb_fault fault = {0};
@@ -215,6 +224,8 @@ void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text)
 		answer = show->is_control ? SB_ANSWER_CONTROL : SB_ANSWER_REFUSE;
 	}
 	log_line(srv, c, text, &fault);
+	if (answer == SB_ANSWER_SERVE)
+		hash_rest(c, show, text);
 	show->is_control = show->is_control || answer == SB_ANSWER_CONTROL || answer == SB_ANSWER_LATER;
 	if (answer != SB_ANSWER_LATER)
 		sb_session_answer(&c->session, answer, show->talk ? &show->talk->plan : NULL, &show->pace, srv->now);

@@ -59,6 +59,7 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	struct sb_perip_cell *cells = take(w, perip_size * sizeof(*cells), alignof(struct sb_perip_cell));
 	struct sb_rates *rates = take(w, sizeof(*rates), alignof(struct sb_rates));
 	struct sb_listener *listeners = take(w, cap * sizeof(*listeners), alignof(struct sb_listener));
+	uint16_t *own_ports = take(w, cap * sizeof(*own_ports), alignof(uint16_t));
 	char *log = take(w, SB_LOG_ROOM, 1), *receipt_log = take(w, SB_LOG_ROOM, 1);
 	uint8_t *shows = take(w, conns * sizeof(struct sb_show), alignof(struct sb_show));
 	uint32_t *wait = take(w, conns * sizeof(*wait), alignof(uint32_t));
@@ -91,6 +92,7 @@ static void walk(struct walk *w, struct sb_server *srv, const struct sb_options 
 	srv->rates = rates;
 	srv->listeners = listeners;
 	srv->listeners_cap = cap;
+	srv->own_ports = own_ports;
 	srv->log.room = log;
 	srv->receipt_log.room = receipt_log;
 	sb_pool_init(&srv->shows, shows, sizeof(struct sb_show), conns);

@@ -54,7 +54,8 @@ int sb_listener_parse(struct sb_listener *l, struct sb_slice text, struct sb_fau
 	l->line_at = comma < text.n ? (uint32_t)comma + 1 : 0;
 	if (comma < text.n)
 		line = sb_slice_skip(text, comma + 1);
-	return place(l, sb_line_parse(&l->line, line, fault), fault);
+	r = sb_line_parse(&l->line, line, fault);
+	return place(l, sb_verb_first(&l->line, false, r, fault), fault);
 }
 
 void sb_text_listener(struct sb_text *t, const struct sb_listener *l)
@@ -148,9 +149,16 @@ static int ask_for(struct asked_list *list, const struct sb_server *srv, struct 
 	return 0;
 }
 
-/* rcvbuf= and sndbuf= are the same options by a shorter name. */
-static int ask_buf(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, enum sb_key key,
-		   const char *name, struct sb_fault *fault)
+/* Keys that are an option by a shorter name. */
+static const struct {
+	enum sb_key key;
+	const char *option;
+} shorter[] = {{SB_KEY_RCVBUF, "SO_RCVBUF"}, {SB_KEY_SNDBUF, "SO_SNDBUF"}, {SB_KEY_MSS, "TCP_MAXSEG"}};
+
+enum { SHORTER = sizeof(shorter) / sizeof(shorter[0]) };
+
+static int ask_short(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, enum sb_key key,
+		     const char *name, struct sb_fault *fault)
 {
 	const struct sb_value *v = &l->line.v[key];
 	char digits[24];
@@ -166,10 +174,10 @@ static int ask_buf(struct asked_list *list, const struct sb_server *srv, struct 
 
 static int collect(struct asked_list *list, const struct sb_server *srv, struct sb_listener *l, struct sb_fault *fault)
 {
-	int r = ask_buf(list, srv, l, SB_KEY_RCVBUF, "SO_RCVBUF", fault);
+	int r = 0;
 
-	if (r == 0)
-		r = ask_buf(list, srv, l, SB_KEY_SNDBUF, "SO_SNDBUF", fault);
+	for (size_t i = 0; i < SHORTER && r == 0; i++)
+		r = ask_short(list, srv, l, shorter[i].key, shorter[i].option, fault);
 	for (size_t i = 0; i < l->line.opts_n && r == 0; i++)
 		r = ask_for(list, srv, l, &l->line.opts[i], fault);
 	if (r < 0)
@@ -218,15 +226,22 @@ void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd)
 	}
 }
 
+/* The key that the line asked for this option by, or NULL. */
+static const char *key_of(const struct sb_line *line, const struct sb_opt_ask *ask)
+{
+	for (size_t i = 0; i < SHORTER; i++)
+		if (line->v[shorter[i].key].set && strcmp(ask->row->name, shorter[i].option) == 0)
+			return sb_keys[shorter[i].key].name;
+	return NULL;
+}
+
 /* " rcvbuf=2304->4608 opt.TCP_NODELAY=0->0" */
 static void tell_option(struct sb_text *t, const struct sb_line *line, const struct sb_opt_ask *ask, int64_t effective)
 {
-	bool is_rcvbuf = line->v[SB_KEY_RCVBUF].set && strcmp(ask->row->name, "SO_RCVBUF") == 0;
-	bool is_sndbuf = line->v[SB_KEY_SNDBUF].set && strcmp(ask->row->name, "SO_SNDBUF") == 0;
+	const char *key = key_of(line, ask);
 
-	sb_text_str(t, is_rcvbuf ? " rcvbuf" : is_sndbuf ? " sndbuf" : " opt.");
-	if (!is_rcvbuf && !is_sndbuf)
-		sb_text_str(t, ask->row->name);
+	sb_text_str(t, key ? " " : " opt.");
+	sb_text_str(t, key ? key : ask->row->name);
 	sb_text_char(t, '=');
 	sb_text_i64(t, ask->value);
 	sb_text_str(t, "->");
@@ -344,23 +359,42 @@ static int bind_it(struct sb_server *srv, struct sb_listener *l, struct sb_fault
 	return l->endpoint.on == SB_ON_UNIX ? bind_unix(srv, l, fault) : bind_addr(srv, l, fault);
 }
 
-static int start(struct sb_server *srv, uint32_t i, struct sb_fault *fault)
+static int backlog_of(const struct sb_listener *l)
+{
+	const struct sb_value *backlog = &l->line.v[SB_KEY_BACKLOG];
+
+	if (l->plan.syn.is_drop)
+		return 0;
+	return backlog->set ? (int)backlog->num : SB_BACKLOG;
+}
+
+static int say_fill(const struct sb_listener *l, int err, struct sb_fault *fault)
+{
+	return say_why(l, err, ": syn=drop needs a connection of our own in its queue", fault);
+}
+
+static int start(struct sb_server *srv, uint32_t i, struct sb_text *said, struct sb_fault *fault)
 {
 	struct sb_listener *l = &srv->listeners[i];
-	const struct sb_value *backlog = &l->line.v[SB_KEY_BACKLOG];
-	int r = 0;
+	int r = l->endpoint.on == SB_ON_UDP ? 0 : sb_sys_listen(srv->sys, l->fd, backlog_of(l));
 
-	if (l->endpoint.on != SB_ON_UDP)
-		r = sb_sys_listen(srv->sys, l->fd, backlog->set ? (int)backlog->num : SB_BACKLOG);
-	if (r == 0)
-		r = srv->io.backend->ops->attach(&srv->io, sb_handle_of_listener(srv, i), l->fd,
-						 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
+	if (r < 0)
+		return say_bind(l, r, fault);
+	r = l->plan.syn.is_drop ? sb_syn_fill(srv, i) : 0;
+	if (r < 0)
+		return say_fill(l, r, fault);
+	if (l->plan.syn.is_drop && said)
+		sb_text_syn(said, l);
+	r = srv->io.backend->ops->attach(&srv->io, sb_handle_of_listener(srv, i), l->fd,
+					 l->endpoint.on == SB_ON_UDP ? SB_IO_DGRAM : SB_IO_LISTENER);
 	if (r < 0)
 		return say_bind(l, r, fault);
 	srv->listening++;
 	if (l->endpoint.on == SB_ON_UDP) {
-		srv->own_ports[srv->own_ports_n++] = l->endpoint.addr.port;
+		sb_udp_own(srv, l->endpoint.addr.port);
 		sb_udp_arm(srv, i);
+	} else if (l->is_paused) {
+		sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->fill_until);
 	} else {
 		sb_accept_arm(srv, i);
 	}
@@ -390,6 +424,9 @@ static int set_door(struct sb_listener *l, struct sb_fault *fault)
 		return sb_fault_set(fault, SB_E_PLACE, preamble->key_col,
 				    "%s does not wait for the client: it cannot begin with a line of his",
 				    l->plan.service->name);
+	if (preamble->set && preamble->num && l->plan.is_hashed)
+		return sb_fault_set(fault, SB_E_PLACE, l->line.v[SB_KEY_HASH].key_col,
+				    "hash= is for the line that a connection begins with where there may be one");
 	l->plan.is_door = l->endpoint.on != SB_ON_UDP && waits && !l->is_port &&
 			  (preamble->set ? preamble->num : is_bare(&l->line));
 	return 0;
@@ -406,7 +443,8 @@ static int make_plan(struct sb_server *srv, struct sb_listener *l, struct sb_fau
 		.scratch = srv->scratch,
 	};
 
-	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict, fault);
+	/* Whom a port of LISTEN answers has proved that his address is his. */
+	int r = sb_plan_make(&l->plan, &in, l->endpoint.on, &srv->opt.limits, srv->is_strict && !l->is_port, fault);
 
 	/* Connected, the socket would have one address, and on the others its port would be free. */
 	if (r == 0 && l->plan.fates.how == SB_REPLY_REFUSED && sb_addr_is_any(&l->endpoint.addr))
@@ -436,8 +474,7 @@ static void say_listening(struct sb_server *srv, uint32_t i)
 	sb_text_listener(&t, l);
 	sb_log_u64(&srv->log, "listener", i + 1);
 	sb_log_text(&srv->log, "on", sb_slice(t.p, t.n));
-	if (l->plan.source.pattern == SB_PATTERN_RANDOM || l->plan.cuts.frag == SB_FRAG_RANDOM ||
-	    sb_fates_are_random(&l->line))
+	if (sb_plan_has_seed(&l->plan))
 		sb_log_u64(&srv->log, "seed", l->plan.cuts.seed);
 	sb_log_end(&srv->log);
 }
@@ -448,6 +485,7 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 	struct asked_list list = {.n = 0};
 	int r = make_plan(srv, l, fault);
 
+	l->filler_fd = -1;
 	if (r == 0)
 		r = collect(&list, srv, l, fault);
 	if (r < 0)
@@ -462,8 +500,9 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 	if (r == 0)
 		r = bind_it(srv, l, fault);
 	if (r == 0)
-		r = start(srv, i, fault);
+		r = start(srv, i, said, fault);
 	if (r < 0) {
+		sb_syn_close(srv, i);
 		sb_sys_close(srv->sys, l->fd);
 		if (l->is_bound_file)
 			sb_sys_unlink_socket(srv->sys, l->endpoint.path);
@@ -472,6 +511,7 @@ int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, st
 		return r;
 	}
 	say_listening(srv, i);
+	sb_syn_say(srv, i);
 	return 0;
 }
 
@@ -482,6 +522,9 @@ void sb_listener_close(struct sb_server *srv, uint32_t i)
 	if (l->fd < 0)
 		return;
 	sb_late_stop(srv, i);
+	sb_syn_close(srv, i);
+	if (l->endpoint.on == SB_ON_UDP)
+		sb_udp_disown(srv, l->endpoint.addr.port);
 	srv->io.backend->ops->detach(&srv->io, sb_slot_of_listener(srv, i));
 	/* The connections of a port that is kept are, too, until then. */
 	sb_timers_set(&srv->timers, sb_slot_of_listener(srv, i), l->is_owned && l->gone_at ? l->gone_at : SB_NEVER);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Throw-away ports: LISTEN on a control connection makes one, with its behaviour, for clients that cannot send a line.
- * It is on the address that the control connection came in on, takes connections of that connection's peer only, and
- * goes with it, its connections reset; keep= lets it live on for a while. No state is shared, so tests that run side by
- * side never meet.
+ * It is on the address that the control connection came in on, takes connections (or, with proto=udp, answers
+ * datagrams) of that connection's peer only, and goes with it, its connections reset; keep= lets it live on for a
+ * while. No state is shared, so tests that run side by side never meet.
  */
 #include "base/rng.h"
 #include "server/server.h"
@@ -45,7 +45,6 @@ static int place_it(struct sb_server *srv, const struct sb_conn *c, struct sb_li
 	r = sb_sys_sockname(srv->sys, c->fd, &l->endpoint.addr);
 	if (r < 0)
 		return sb_fault_set(fault, r, 0, "the kernel does not name our end: %s", sb_strerror(r));
-	l->endpoint.on = SB_ON_TCP;
 	l->endpoint.addr.port = 0;
 	l->is_loopback = sb_addr_is_loopback(&l->endpoint.addr);
 	l->from = c->peer;
@@ -107,7 +106,8 @@ int sb_port_make(struct sb_server *srv, struct sb_conn *c, struct sb_slice line,
 		srv->listeners_n = index_of(srv, l) + 1;
 	r = place_it(srv, c, l, fault);
 	if (r == 0)
-		r = sb_line_parse(&l->line, line, fault);
+		r = sb_verb_first(&l->line, false, sb_line_parse(&l->line, line, fault), fault);
+	l->endpoint.on = l->line.v[SB_KEY_PROTO].num ? SB_ON_UDP : SB_ON_TCP;
 	if (r < 0) {
 		if (fault->col)
 			fault->col += col;
@@ -194,4 +194,6 @@ void sb_text_port(struct sb_text *t, const struct sb_listener *l)
 	sb_text_listener(t, l);
 	if (l->is_port)
 		say_port(t, l);
+	if (l->endpoint.on == SB_ON_UDP)
+		sb_text_dgram_count(t, &l->dgram);
 }

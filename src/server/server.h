@@ -5,6 +5,7 @@
  *   layout.c    one walk that sizes all memory, and hands it out
  *   listener.c  endpoints into sockets: line, options, bind, listen
  *   accept.c    taking connections: limits, refusing, pausing when descriptors run out
+ *   syn.c       not answering who wants to connect: syn=drop
  *   conn.c      one connection: its session's ops carried out, its bytes kept, its end
  *   show.c      what a connection whose line shapes what it sends has besides: pace, gate, receipt
  *   steps.c     what is done for the steps of a line
@@ -63,6 +64,11 @@ struct sb_conn {
 	uint32_t is_counted : 1; /* in the table of connections by address */
 };
 
+/* Of a datagram socket. */
+struct sb_dgram_count {
+	uint64_t in, bytes_in, out, bytes_out, dropped;
+};
+
 struct sb_listener {
 	struct sb_endpoint endpoint; /* with the port that was bound */
 	struct sb_line line;
@@ -77,7 +83,12 @@ struct sb_listener {
 	uint64_t taken;     /* connections so far */
 	uint32_t open;      /* of them, not ended yet */
 	bool is_rst;        /* accept=rst */
-	uint64_t nth;       /* the one connection that its line is for; 0: all. The others get … */
+	/* syn=drop: the connection of our own that fills its queue, and until when. */
+	bool is_filled; /* it has not been taken out of the queue */
+	int filler_fd;  /* -1 when it is closed */
+	uint64_t fill_until;
+	struct sb_addr filler; /* its own address */
+	uint64_t nth;          /* the one connection that its line is for; 0: all. The others get … */
 	struct sb_plan other;
 	/* A throw-away port. */
 	bool is_port, is_owned;  /* is_owned: it is in use, or kept */
@@ -85,6 +96,7 @@ struct sb_listener {
 	uint64_t token, gone_at; /* gone_at: its owner has gone, and it is to go then; 0: not yet */
 	struct sb_handle owner;  /* the control connection */
 	struct sb_addr from;     /* whose connections it takes */
+	struct sb_dgram_count dgram;
 	/* Options that connections do not inherit from the listener: set on each. */
 	struct sb_opt_ask conn_opts[SB_CONN_OPTS_MAX];
 	uint32_t conn_opts_n;
@@ -117,7 +129,7 @@ struct sb_server {
 	uint32_t static_n;                   /* of them, those of the config; ports come behind them */
 	uint32_t listening;                  /* that are open */
 	uint32_t port_ids, next_port;
-	uint16_t own_ports[SB_LISTENERS_MAX]; /* of the datagram sockets */
+	uint16_t *own_ports; /* of the datagram sockets that are open: room for listeners_cap */
 	uint32_t own_ports_n;
 	uint8_t *scratch; /* SB_IO_BUF_SIZE bytes for what is made and sent at once */
 	const struct sb_file *files;
@@ -182,6 +194,22 @@ void sb_accept_done(struct sb_server *srv, uint32_t i, const struct sb_done *don
 void sb_accept_resume(struct sb_server *srv, uint32_t i);
 /* Whether this peer may come to this listener. */
 bool sb_is_allowed(const struct sb_server *srv, const struct sb_listener *l, const struct sb_addr *peer);
+
+/* ---- syn.c ---- */
+
+/* Fills the queue of a listener that listens with a backlog of 0: from here on it is paused, until the plan's time is
+ * over. 0, or -errno, and it is to be closed; -ETIMEDOUT: somebody else came first. */
+int sb_syn_fill(struct sb_server *srv, uint32_t i);
+/* Its time is over. */
+void sb_syn_empty(struct sb_server *srv, uint32_t i);
+/* The listener closes, or could not be opened. */
+void sb_syn_close(struct sb_server *srv, uint32_t i);
+/* In the log, of a listener that has dropped until now, or begins to. */
+void sb_syn_say(struct sb_server *srv, uint32_t i);
+/* The first connection that is taken after that: whether it is our own. */
+bool sb_syn_take(struct sb_listener *l, const struct sb_addr *peer);
+/* " syn=drop:1500ms->backlog=0,filler=127.0.0.1:40321": asked, and what was done. */
+void sb_text_syn(struct sb_text *t, const struct sb_listener *l);
 
 /* ---- conn.c ---- */
 
@@ -265,6 +293,11 @@ void sb_udp_done(struct sb_server *srv, uint32_t i, const struct sb_done *done);
 /* One reply, sent at once from own to peer: 0 or -errno. */
 int sb_udp_send(struct sb_server *srv, uint32_t i, const struct sb_addr *peer, const struct sb_addr *own,
 		struct sb_slice bytes);
+/* The port of a datagram socket is ours from here on, or no longer. */
+void sb_udp_own(struct sb_server *srv, uint16_t port);
+void sb_udp_disown(struct sb_server *srv, uint16_t port);
+/* " in=3 bytes-in=30 out=2 bytes-out=20 dropped=1" */
+void sb_text_dgram_count(struct sb_text *t, const struct sb_dgram_count *n);
 /* What sending failed with, as a reason. */
 enum sb_drop sb_udp_drop_of(int err);
 /* A datagram of peer was not answered. number: of the reply, 0 when it has none; err: -errno, or 0. */

@@ -4,6 +4,38 @@
 
 #include <errno.h>
 
+void sb_udp_own(struct sb_server *srv, uint16_t port)
+{
+	srv->own_ports[srv->own_ports_n++] = port;
+}
+
+/* Two sockets may have the same one, on two addresses: each is there once. */
+void sb_udp_disown(struct sb_server *srv, uint16_t port)
+{
+	uint32_t i = 0;
+
+	while (srv->own_ports[i] != port)
+		i++;
+	srv->own_ports[i] = srv->own_ports[--srv->own_ports_n];
+}
+
+void sb_text_dgram_count(struct sb_text *t, const struct sb_dgram_count *n)
+{
+	const struct {
+		const char *name;
+		uint64_t n;
+	} fields[] = {{" in=", n->in},
+		      {" bytes-in=", n->bytes_in},
+		      {" out=", n->out},
+		      {" bytes-out=", n->bytes_out},
+		      {" dropped=", n->dropped}};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		sb_text_str(t, fields[i].name);
+		sb_text_u64(t, fields[i].n);
+	}
+}
+
 void sb_udp_arm(struct sb_server *srv, uint32_t i)
 {
 	struct sb_op op = {.handle = sb_handle_of_listener(srv, i), .kind = SB_OP_DGRAM, .want_max = SB_IO_BUF_SIZE};
@@ -18,6 +50,7 @@ void sb_udp_say_drop(struct sb_server *srv, uint32_t i, const struct sb_addr *pe
 	struct sb_log *log = &srv->log;
 
 	srv->dropped[why]++;
+	srv->listeners[i].dgram.dropped++;
 	if (!sb_log_begin(log, SB_LOG_DROP, srv->now))
 		return;
 	sb_log_addr(log, "peer", peer);
@@ -56,6 +89,7 @@ static struct sb_dgram_port port_of(const struct sb_server *srv, uint32_t i)
 		.allow = srv->opt.allow,
 		.allow_n = srv->opt.allow_n,
 		.is_strict = srv->is_strict,
+		.owner = l->is_port ? &l->from : NULL,
 		.is_loopback = l->is_loopback,
 	};
 }
@@ -76,6 +110,8 @@ int sb_udp_send(struct sb_server *srv, uint32_t i, const struct sb_addr *peer, c
 		return done.res;
 	srv->count[SB_COUNT_DATAGRAMS_OUT]++;
 	srv->count[SB_COUNT_BYTES_OUT] += bytes.n;
+	srv->listeners[i].dgram.out++;
+	srv->listeners[i].dgram.bytes_out += bytes.n;
 	return 0;
 }
 
@@ -104,6 +140,8 @@ static void answer(struct sb_server *srv, uint32_t i, const struct sb_done *done
 
 	srv->count[SB_COUNT_DATAGRAMS_IN]++;
 	srv->count[SB_COUNT_BYTES_IN] += (uint64_t)done->res;
+	srv->listeners[i].dgram.in++;
+	srv->listeners[i].dgram.bytes_in += (uint64_t)done->res;
 	say_recv(srv, i, done);
 	if (why == SB_DROP_NONE && port.plan->fates.how != SB_REPLY_SENT)
 		why = SB_DROP_ASKED;

@@ -64,8 +64,17 @@ const struct sb_service *sb_service_at(size_t i);
 /* What serves while the steps of a line run, whichever service they follow. */
 extern const struct sb_service_ops sb_service_script;
 
-/* The service of this name, or NULL with *fault naming the nearest. */
+/* The service of this name, or NULL with *fault naming the nearest of all verbs. */
 const struct sb_service *sb_service_named(struct sb_slice name, uint32_t col, struct sb_fault *fault);
+
+/* The i-th verb that a line may begin with, services first, then those of verbs.def, for sb_nearest(); list is not
+ * used. */
+const char *sb_verb_name_at(const void *list, size_t i);
+
+/* sb_line_parse() has returned err. When it refuses the line, and its verb is none either (a service, or a control verb
+ * where these are taken), what is said is that, for it stands further left: "LISTN ECHO". Returns err, or
+ * SB_E_UNKNOWN. */
+int sb_verb_first(const struct sb_line *line, bool is_control_taken, int err, struct sb_fault *fault);
 
 /* ---- what a source sends ---- */
 

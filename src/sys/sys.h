@@ -93,6 +93,8 @@ enum { SB_EPOLL_MAX = 128 }; /* events of one wait, at most */
 
 /* wait_ns < 0: no limit. Rounds up to what the kernel can do, so that it never spins just before a deadline. */
 int sb_sys_poll(struct sb_sys *sys, struct sb_pollfd *fds, size_t n, int64_t wait_ns);
+/* The same for one fd: which of bits, ERR and HUP are true of it now or within wait_ns; 0: none. */
+int sb_sys_poll_one(struct sb_sys *sys, int fd, unsigned bits, int64_t wait_ns);
 int sb_sys_epoll_open(struct sb_sys *sys);
 int sb_sys_epoll_add(struct sb_sys *sys, int ep, int fd, uint32_t bits, uint64_t token);
 int sb_sys_epoll_mod(struct sb_sys *sys, int ep, int fd, uint32_t bits, uint64_t token);

@@ -390,6 +390,16 @@ int sb_sys_poll(struct sb_sys *sys, struct sb_pollfd *fds, size_t n, int64_t wai
 	return answer(ppoll((struct pollfd *)fds, n, wait_ns < 0 ? NULL : &t, NULL));
 }
 
+int sb_sys_poll_one(struct sb_sys *sys, int fd, unsigned bits, int64_t wait_ns)
+{
+	struct pollfd one = {.fd = fd, .events = (short)bits};
+	struct timespec t = wait_time(wait_ns);
+	int r = ppoll(&one, 1, &t, NULL);
+
+	(void)sys;
+	return r < 0 ? -errno : (unsigned short)one.revents;
+}
+
 int sb_sys_epoll_open(struct sb_sys *sys)
 {
 	(void)sys;

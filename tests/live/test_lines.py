@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: MIT
 """One line of text: said on the connection or when listening, obeyed exactly, and the receipt proves it."""
 import json
+import random
 import select
 import socket
 import struct
 import threading
 import time
+import zlib
 
 import pytest
 
 import harness
 from harness import finish, take_all
 from lines import READERS, Control, answer_of, id_of, receipt_of, said, sizes_blocking
+from test_ports import client_of
 
 GATED = 5000 if harness.FULL else 1000
 
@@ -95,7 +98,11 @@ def test_however_the_line_comes_it_is_the_same(serve):
 
 
 @pytest.mark.parametrize('text, says', [
-    ('SB1 EHCO\n', '-ERR col=5 unknown service "EHCO" (did you mean ECHO?)'),
+    ('SB1 EHCO\n', '-ERR col=5 unknown verb "EHCO" (did you mean ECHO?)'),
+    ('SB1 RECIEPT id=c1.0\n', '-ERR col=5 unknown verb "RECIEPT" (did you mean RECEIPT?)'),
+    ('SB1 LISTN ECHO cut=7\n', '-ERR col=5 unknown verb "LISTN" (did you mean LISTEN?)'),
+    ('SB1 FROBNICATE\n', '-ERR col=5 unknown verb "FROBNICATE": a line begins with one, as ECHO'),
+    ('SB1 LIST cut\n', '-ERR col=10 "cut" is not key=value'),
     ('SB1 ECHO frag=0\n', '-ERR col=15 frag is 1 to 64k, not 0'),
     ('SB1 ECHO rcvbuff=1\n', '-ERR col=10 unknown key "rcvbuff" (did you mean rcvbuf?)'),
     ('SB1 ECHO rcvbuf=4k\n', '-ERR col=10 rcvbuf= must be chosen before accept'),
@@ -369,6 +376,60 @@ def test_send_line_as_json(serve):
     assert events[-1]['event'] == 'receipt' and events[-1]['receipt']['cuts']['all'] == 2
 
 
+# ---- hashes
+
+
+@pytest.mark.parametrize('line', ['ECHO hash=on', 'ECHO frag=random hash=on', 'ECHO frame=line cut=2 flip=3 hash=on',
+                                  'SOURCE len=1000 count=50 pattern=random hash=on', 'DISCARD hash=on',
+                                  'ECHO frame=line join=3 limit=40 hash=on close=rst'])
+@pytest.mark.parametrize('place', ['preamble', 'port'])
+def test_hashes_are_those_of_what_came_and_went(serve, io, line, place):
+    server = serve('ECHO', '--io', io)
+    payload = random.Random(1).randbytes(700) + b'\n0123456789\nabc\n' * 30
+    with Control(server) as control:
+        if place == 'preamble':
+            client, answer = said(server, f'SB1 {line}\n', payload[:300])
+        else:
+            answer = control(f'LISTEN {line}')
+            client = client_of(server, int(answer.split('port=')[1].split()[0]))
+        with client:
+            sent = 300 if place == 'preamble' else 0
+            for size in (1, 7, 200):
+                client.sendall(payload[sent:sent + size])
+                sent += size
+            if 'limit' not in line:
+                client.sendall(payload[sent:])
+                sent = len(payload)
+            finish(client)
+            got, _ = take_all(client)
+        receipt = json.loads(control.text(f'RECEIPT id={id_of(answer)} wait=20s'))
+    head = len(f'SB1 {line}\n') if place == 'preamble' else 0
+    assert receipt['hash']['name'] == 'crc32'
+    assert receipt['hash']['in'] == f'{zlib.crc32(payload[:receipt["in"] - head]):08x}'
+    if receipt['how'] == 'close':
+        assert receipt['hash']['out'] == f'{zlib.crc32(got):08x}' and receipt['in'] - head == sent
+
+
+def test_hash_of_a_static_listener_is_in_the_file(serve, tmp_path):
+    server = serve('ECHO hash=on frag=7', '--receipts', str(tmp_path / 'receipts'))
+    for payload in (b'', b'hello', bytes(range(256)) * 20):
+        with server.connect() as client:
+            client.sendall(payload)
+            finish(client)
+            assert take_all(client)[0] == payload
+    server.stop()
+    with open(tmp_path / 'receipts', encoding='ascii') as f:
+        got = [json.loads(line)['hash'] for line in f]
+    assert sorted(h['in'] for h in got) == sorted(
+        f'{zlib.crc32(p):08x}' for p in (b'', b'hello', bytes(range(256)) * 20))
+    assert all(h['in'] == h['out'] for h in got)
+
+
+def test_hash_is_the_lines_where_there_may_be_one():
+    said = harness.refuses('serve', '--listen', 'tcp://127.0.0.1:0,ECHO preamble=on hash=on', code=2)
+    assert 'col=36 hash= is for the line that a connection begins with' in said
+
+
 # ---- what is written down ----------------------------------------------------------------------------------
 
 
@@ -399,3 +460,5 @@ def test_explain_says_what_a_line_comes_to():
     assert 'cuts      of the stream, at 3 6 7 9 12 15 18 21 24 27 30 33 ...' in lines
     assert harness.run('explain', lines[0]).stdout == result.stdout
     assert 'did you mean frag?' in harness.refuses('explain', 'ECHO frg=3', code=65)
+    assert 'did you mean ECHO?' in harness.refuses('explain', 'EHCO frag', code=65)
+    assert 'LIST is a control verb' in harness.refuses('explain', 'LIST', code=65)

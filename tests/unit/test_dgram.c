@@ -449,6 +449,30 @@ static void source_sends_its_messages_on_loopback(void **state)
 	close_place(&p);
 }
 
+/* A port of LISTEN: its maker's address alone, whatever the port, and more than he has sent although it is strict. */
+static void a_port_answers_its_maker_alone(void **state)
+{
+	struct sb_addr owner = addr("10.0.0.1", 50001), mapped = addr("::1", 50001);
+	struct place p;
+
+	(void)state;
+	open_place(&p, "ECHO dup=1 size=100", false);
+	p.port.is_strict = true;
+	p.port.owner = &owner;
+	p.port.is_loopback = false;
+	assert_int_equal(judge(&p, addr("10.0.0.1", 2000), sb_slice_cstr("x")), SB_DROP_NONE);
+	assert_int_equal(judge(&p, addr("10.0.0.2", 50001), sb_slice_cstr("x")), SB_DROP_OWNER);
+	assert_int_equal(judge(&p, addr("2001:db8::1", 50001), sb_slice_cstr("x")), SB_DROP_OWNER);
+	/* What holds for everybody holds for him. */
+	assert_int_equal(judge(&p, addr("10.0.0.1", 53), sb_slice_cstr("x")), SB_DROP_PORT_LOW);
+	assert_int_equal(judge(&p, addr("10.0.0.1", 1900), sb_slice_cstr("x")), SB_DROP_REFLECTOR);
+	p.port.owner = &mapped;
+	assert_int_equal(judge(&p, addr("10.0.0.1", 2000), sb_slice_cstr("x")), SB_DROP_OWNER);
+	p.port.owner = NULL;
+	assert_int_equal(judge(&p, addr("10.0.0.2", 2000), sb_slice_cstr("x")), SB_DROP_NONE);
+	close_place(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +492,7 @@ int main(void)
 		cmocka_unit_test(e91_replies_are_never_larger_than_the_request),
 		cmocka_unit_test(e95_the_same_question_has_the_same_answer),
 		cmocka_unit_test(source_sends_its_messages_on_loopback),
+		cmocka_unit_test(a_port_answers_its_maker_alone),
 	};
 
 	return cmocka_run_group_tests_name("dgram", tests, NULL, NULL);

@@ -163,6 +163,11 @@ static void the_sentence_helps(void **state)
 {
 	static const char *const rows[][2] = {
 		{"ECCO", "ECHO"},
+		{"RECIEPT", "unknown verb \"RECIEPT\" (did you mean RECEIPT?)"},
+		{"LISTN", "LISTEN"},
+		{"quti", "QUIT"},
+		{"LIST", "LIST is a control verb"},
+		{"XYZZY", "unknown verb \"XYZZY\": a line begins with one"},
 		{"ECHO frame=u16eb", "u16be"},
 		{"ECHO stopread=61s", "--max-delay"},
 		{"SOURCE len=64k count=20000", "--max-bytes"},
@@ -178,13 +183,69 @@ static void the_sentence_helps(void **state)
 	}
 }
 
+/* A verb that is none is said before what stands behind it. */
+static void the_verb_is_said_first(void **state)
+{
+	static const struct {
+		const char *line;
+		int alone, with_control;
+	} rows[] = {
+		{"LISTN ECHO cut=7", SB_E_UNKNOWN, SB_E_UNKNOWN},
+		{"LISTEN ECHO cut=7", SB_E_UNKNOWN, SB_E_SYNTAX},
+		{"ECHO frag", SB_E_SYNTAX, SB_E_SYNTAX},
+		{"EHCO frag", SB_E_UNKNOWN, SB_E_UNKNOWN},
+		{"=1", SB_E_SYNTAX, SB_E_SYNTAX},
+		{"", SB_E_SYNTAX, SB_E_SYNTAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sb_fault fault = {0};
+		struct sb_line line;
+		int r = sb_line_parse(&line, sb_slice_cstr(rows[i].line), &fault);
+
+		assert_int_equal(sb_verb_first(&line, true, r, NULL), rows[i].with_control);
+		assert_int_equal(sb_verb_first(&line, false, r, &fault), rows[i].alone);
+		assert_int_equal(fault.code, rows[i].alone);
+		assert_int_equal(fault.col, rows[i].alone == SB_E_UNKNOWN ? 1 : fault.col);
+		assert_int_equal(sb_verb_first(&line, false, 0, &fault), 0);
+	}
+}
+
+static void syn_drops_for_ever_or_for_a_time(void **state)
+{
+	static const struct refused rows[] = {
+		{"ECHO syn=drop", SB_ON_UDP, SB_E_PLACE, 6},
+		{"ECHO syn=drop:1s", SB_ON_UNIX, SB_E_PLACE, 6},
+		{"ECHO syn=drops", SB_ON_TCP, SB_E_TYPE, 10},
+		{"ECHO syn=dro", SB_ON_TCP, SB_E_TYPE, 10},
+		{"ECHO syn=rst", SB_ON_TCP, SB_E_TYPE, 10},
+		{"ECHO syn=drop:", SB_ON_TCP, SB_E_TYPE, 15},
+		{"ECHO syn=drop:1h", SB_ON_TCP, SB_E_TYPE, 15},
+		{"ECHO syn=drop:0us", SB_ON_TCP, SB_E_RANGE, 15},
+		{"ECHO syn=drop:60001ms", SB_ON_TCP, SB_E_RANGE, 15},
+		{"ECHO syn=drop backlog=1", SB_ON_TCP, SB_E_PLACE, 15},
+	};
+	struct made m;
+
+	(void)state;
+	expect_refused(rows, sizeof(rows) / sizeof(rows[0]), false);
+	made_of(&m, "ECHO", SB_ON_TCP);
+	assert_false(m.plan.syn.is_drop);
+	made_of(&m, "ECHO syn=drop", SB_ON_TCP);
+	assert_true(m.plan.syn.is_drop);
+	assert_int_equal(m.plan.syn.until, UINT64_MAX);
+	made_of(&m, "CHARGEN syn=drop:60s", SB_ON_TCP);
+	assert_true(m.plan.syn.is_drop);
+	assert_int_equal(m.plan.syn.until, 60 * SB_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_a_bare_verb),
-		cmocka_unit_test(of_every_key),
-		cmocka_unit_test(refused_with_its_column),
-		cmocka_unit_test(the_sentence_helps),
+		cmocka_unit_test(of_a_bare_verb),          cmocka_unit_test(of_every_key),
+		cmocka_unit_test(refused_with_its_column), cmocka_unit_test(the_sentence_helps),
+		cmocka_unit_test(the_verb_is_said_first),  cmocka_unit_test(syn_drops_for_ever_or_for_a_time),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

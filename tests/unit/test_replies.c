@@ -67,12 +67,17 @@ static void pass(struct place *p, uint64_t ns)
 	}
 }
 
+static uint32_t gen; /* of the socket */
+
 static enum sb_drop answer(struct place *p, uint16_t port, struct sb_slice bytes)
 {
 	struct sb_done done = {.src = {.family = SB_IPV4, .port = port, .ip = {127, 0, 0, 1}}};
 	struct sb_late_reply what;
 	bool is_kept;
-	enum sb_drop why = sb_replies_take(&p->replies, &p->plan, 0, &done, bytes, p->now, &what, &is_kept);
+	enum sb_drop why;
+
+	done.handle.gen = gen;
+	why = sb_replies_take(&p->replies, &p->plan, 0, &done, bytes, p->now, &what, &is_kept);
 
 	if (why != SB_DROP_NONE)
 		note(p, what.number, true);
@@ -260,6 +265,23 @@ static void what_a_socket_leaves_is_found(void **state)
 	close_place(&p);
 }
 
+/* Another socket in the place of one that was closed. */
+static void a_new_socket_counts_from_one(void **state)
+{
+	struct place p;
+
+	(void)state;
+	open_place(&p, "ECHO drop=2");
+	gen = 7;
+	answer_all(&p, 5000, 3);
+	expect(&p, "1,(2),3,");
+	gen = 8;
+	answer_all(&p, 5000, 3);
+	expect(&p, "1,(2),3,");
+	gen = 0;
+	close_place(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +292,7 @@ int main(void)
 		cmocka_unit_test(the_quietest_peer_is_forgotten),
 		cmocka_unit_test(there_is_no_room_for_more),
 		cmocka_unit_test(what_a_socket_leaves_is_found),
+		cmocka_unit_test(a_new_socket_counts_from_one),
 	};
 
 	return cmocka_run_group_tests_name("replies", tests, NULL, NULL);
