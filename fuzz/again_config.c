@@ -364,7 +364,7 @@ void again_config(struct again_config *c, const char *const *listens, size_t lis
 			c->v[i] = c->is_strict ? row_of(i)->strict : row_of(i)->loopback;
 }
 
-/* ---- steps ---- */
+/* ---- what a server adds to a plan ---- */
 
 int again_step_opts(const struct again *a, struct sb_opt_place place, uint32_t *col)
 {
@@ -382,4 +382,14 @@ int again_step_opts(const struct again *a, struct sb_opt_place place, uint32_t *
 			return r;
 	}
 	return 0;
+}
+
+bool again_is_refused_anywhere(const struct again *a, const struct again_addr *addr)
+{
+	const struct again_value *v = &a->v[SB_KEY_REPLY];
+
+	for (size_t i = 0; i < sizeof(addr->ip); i++)
+		if (addr->ip[i])
+			return false;
+	return v->set && naive_is(v->text.p, v->text.n, "refused");
 }

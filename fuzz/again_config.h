@@ -67,4 +67,7 @@ uint64_t again_check_decoder(const char *text);
 /* Whether options that steps set may be set in this place: 0, or why not, and at which column. */
 int again_step_opts(const struct again *a, struct sb_opt_place place, uint32_t *col);
 
+/* reply=refused is for one address, and this is all of a machine. */
+bool again_is_refused_anywhere(const struct again *a, const struct again_addr *addr);
+
 #endif

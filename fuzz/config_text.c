@@ -242,17 +242,6 @@ static void check_endpoint(const char *text)
 
 /* ---- the server ---- */
 
-/* reply=refused is for one address. */
-static bool is_refused_anywhere(const struct again *a, const struct again_addr *addr)
-{
-	const struct again_value *v = &a->v[SB_KEY_REPLY];
-
-	for (size_t i = 0; i < sizeof(addr->ip); i++)
-		if (addr->ip[i])
-			return false;
-	return v->set && naive_is(v->text.p, v->text.n, "refused");
-}
-
 /* The simulated kernel gives ports in order to those who ask for any. */
 static uint16_t port_of(size_t i)
 {
@@ -310,7 +299,7 @@ static int want_open(uint32_t *col)
 		else
 			again_read(&line, (const uint8_t *)text + comma + 1, strlen(text) - comma - 1);
 		r = again_plan_code(&line, want.endpoint[i].on, want.is_strict, &limits, col);
-		if (r == 0 && is_refused_anywhere(&line, &want.endpoint[i].addr)) {
+		if (r == 0 && again_is_refused_anywhere(&line, &want.endpoint[i].addr)) {
 			*col = line.v[SB_KEY_REPLY].key_col;
 			r = SB_E_PLACE;
 		}

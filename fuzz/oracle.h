@@ -323,6 +323,8 @@ void line_check_close(struct run *r, const struct sim_conn *c, const struct sb_s
  * service begins in what it has sent, and was sent. */
 bool steps_check(struct run *r, const struct sim_conn *c, const struct sb_session *s, uint32_t in_from,
 		 uint32_t out_from);
+/* What its receipt tells of steps: each after the one before, and as many as there are. */
+void steps_receipt(const struct run *r, uint32_t i, const char *text);
 /* Listener i is a throw-away port: its place here is made ready. */
 void line_port(struct run *r, uint32_t i);
 /* Why this one may not come to a throw-away port, NULL if it may. */

@@ -214,17 +214,17 @@ static void check_options(const struct answers *a, const char *text)
 	const char *end = text + strcspn(text, "\n"), *at = text;
 	const struct sb_sockopt *row;
 
-	for (; (at = memmem(at, (size_t)(end - at), " opt.", 5)) != NULL; at++)
-		for (size_t i = 0; (row = sb_sockopt_at(i)) != NULL; i++)
-			for (uint32_t k = 0; k < f->opts_n; k++) {
-				const char *is = strchr(at, '>');
+	for (; (at = memmem(at, (size_t)(end - at), " opt.", 5)) != NULL; at++) {
+		const char *is = memchr(at, '>', (size_t)(end - at));
 
-				if (starts(at + 5, row->name) && at[5 + strlen(row->name)] == '=' && is &&
-				    f->opts[k].level == row->level && f->opts[k].name == row->optname &&
+		for (size_t i = 0; is && (row = sb_sockopt_at(i)) != NULL; i++)
+			for (uint32_t k = 0; k < f->opts_n; k++)
+				if (f->opts[k].level == row->level && f->opts[k].name == row->optname &&
+				    starts(at + 5, row->name) && at[5 + strlen(row->name)] == '=' &&
 				    f->opts[k].value != strtol(is + 1, NULL, 10))
 					sb_found("%s: connection %u: an option is %d, and it says %.*s", a->r->backend,
 						 number_of(a), f->opts[k].value, (int)(end - at), at);
-			}
+	}
 	if (memmem(text, (size_t)(end - text), " opt.", 5) && f->opts_n == 0 && !a->c->is_spoilt)
 		sb_found("%s: connection %u: its options are set on another", a->r->backend, number_of(a));
 }

@@ -308,6 +308,7 @@ static void read_receipt(struct run *r)
 	i = whose(&in);
 	if (r->cut[i].receipts++)
 		sb_found("%s: receipt: a second one of connection %u", r->backend, i);
+	steps_receipt(r, i, r->receipt);
 	if (line_is_judged_late(r, &r->k->conn[i])) {
 		must_say(&in, i);
 		read_asked(&in, i);

@@ -6,6 +6,7 @@
 #include "scenario/line.h"
 #include "steps_model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What is looked at: in[0..in_n) has come to its service, out[0..out_n) was sent by it. */
@@ -112,4 +113,40 @@ bool steps_check(struct run *r, const struct sim_conn *c, const struct sb_sessio
 	check(&a);
 	r->peer[oracle_number(r, c)].is_unsteady = !a.plan.steps.is_steady;
 	return true;
+}
+
+/* ---- the receipt ---- */
+
+static size_t count(const char *from, const char *to, const char *text)
+{
+	size_t n = 0, size = strlen(text);
+
+	for (const char *at = from; (at = memmem(at, (size_t)(to - at), text, size)) != NULL; at += size)
+		n++;
+	return n;
+}
+
+void steps_receipt(const struct run *r, uint32_t i, const char *text)
+{
+	const char *line = strstr(text, "\"line\":\""), *end = line ? strstr(line, "\",\"in\":") : NULL;
+	const char *told = strstr(text, ",\"steps\":"), *at = text, *over = text + strlen(text);
+	size_t steps = end ? count(line, end, " | ") : 0, said = 0, all = told ? strtoull(told + 9, NULL, 10) : 0;
+	unsigned long last = 0, is_round;
+
+	if (steps == 0 && told)
+		sb_found("%s: receipt: of connection %u, whose line has no steps, it tells %zu", r->backend, i, all);
+	if (!told)
+		return;
+	is_round = memcmp(end - 8, " | again", 8) == 0;
+	for (; (at = strstr(at, ",\"step\":")) != NULL && at < over; at += 8, said++) {
+		unsigned long step = strtoul(at + 8, NULL, 10);
+
+		if (step != last + 1 && !(is_round && last == steps && step == 1))
+			sb_found("%s: receipt: of connection %u: after step %lu comes step %lu of %zu", r->backend, i,
+				 last, step, steps);
+		last = step;
+	}
+	if (all != said && (all < said || strstr(text, ",\"truncated\":0}")))
+		sb_found("%s: receipt: of connection %u: %zu steps in all, and there are %zu", r->backend, i, all,
+			 said);
 }

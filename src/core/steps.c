@@ -159,8 +159,7 @@ static void take(struct sb_session *s, uint32_t n)
 {
 	s->leg.p += n;
 	s->leg.n -= n;
-	if (n > 0)
-		steps_of(s)->has_read = true;
+	steps_of(s)->has_read = true;
 }
 
 /* Bytes as they come. The next message begins behind them. */

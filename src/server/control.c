@@ -272,7 +272,7 @@ static int help(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer
 	(void)answer;
 	if (!begin_text(srv, show, &t, fault))
 		return SB_E_LIMIT;
-	sb_text_str(&t, "SB1 VERB key=value key=value\nservices:\n");
+	sb_text_str(&t, "SB1 VERB key=value key=value | step | step:value\nservices:\n");
 	for (size_t i = 0; sb_service_at(i); i++)
 		line_of(&t, sb_service_at(i)->name, sb_service_at(i)->help);
 	sb_text_str(&t, "control:\n");

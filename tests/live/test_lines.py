@@ -437,7 +437,8 @@ def test_a_receipt_is_as_the_schema_says(serve):
     with open(f'{harness.ROOT}/docs/receipt.schema.json', encoding='ascii') as f:
         schema = json.load(f)
     server = serve('ECHO')
-    for line in ('ECHO frag=1', 'ECHO cut=2 limit=3 close=rst', 'SOURCE len=3 count=300 frag=1 gate=ack', 'DISCARD'):
+    for line in ('ECHO frag=1', 'ECHO cut=2 limit=3 close=rst', 'SOURCE len=3 count=300 frag=1 gate=ack', 'DISCARD',
+                 'SCRIPT | opt.TCP_NODELAY:0 | read:1 | send:x | again'):
         client, answer = said(server, f'SB1 {line}\n', b'abc')
         with client:
             finish(client)
