@@ -45,16 +45,11 @@ void sb_keys_help(struct sb_text *t)
 		unsigned group;
 		const char *heading;
 	} groups[] = {
-		{SB_G_FRAMING, "framing"},
-		{SB_G_READ, "how we read"},
-		{SB_G_SOURCE, "what SOURCE sends"},
-		{SB_G_CUTTING, "how what we send is cut"},
-		{SB_G_SEED, "what is random"},
-		{SB_G_DATAGRAM, "what becomes of datagrams"},
-		{SB_G_ENDING, "how we close"},
-		{SB_G_RECEIPT, "what a receipt says"},
-		{SB_G_LISTEN, "before accept"},
-		{SB_G_PORT, "of a port that LISTEN makes"},
+		{SB_G_FRAMING, "framing"},          {SB_G_READ, "how we read"},
+		{SB_G_SOURCE, "what SOURCE sends"}, {SB_G_CUTTING, "how what we send is cut"},
+		{SB_G_SEED, "what is random"},      {SB_G_DATAGRAM, "what becomes of datagrams"},
+		{SB_G_ENDING, "how we close"},      {SB_G_RECEIPT, "what a receipt says"},
+		{SB_G_LISTEN, "before accept"},     {SB_G_PORT, "of a port that LISTEN makes"},
 		{SB_G_CONTROL, "of control verbs"},
 	};
 
