@@ -274,7 +274,7 @@ static void check_replies(struct run *r, const struct dgram *d, const struct sb_
 		sb_found("dgram: is answered %llu times, not %llu", (unsigned long long)n,
 			 (unsigned long long)dgram_model_replies(&r->m));
 	/* Never more out than in towards who has proved nothing; and to nobody else where one has. */
-	if (r->s->port.owner && memcmp(d->src.ip, owner.ip, sizeof(owner.ip)) != 0)
+	if (r->s->port.owner && (d->src.family != SB_IPV4 || memcmp(d->src.ip, owner.ip, sizeof(owner.ip)) != 0))
 		sb_found("dgram: a port of somebody else answers");
 	if (r->s->port.is_strict && !r->s->port.owner && bytes > d->n)
 		sb_found("dgram: %zu bytes are answered with %llu", d->n, (unsigned long long)bytes);

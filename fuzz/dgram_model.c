@@ -216,7 +216,8 @@ enum sb_drop dgram_model_judge(struct dgram_model *m, const struct dgram *d, uin
 		[SB_DROP_SOURCE] = is_not_one_host(&d->src),
 		[SB_DROP_TARGET] = d->dst.family != SB_UNIX && is_not_one_host(&d->dst),
 		[SB_DROP_LOOPBACK] = is_loopback(&d->src) && !m->is_here && !is_here,
-		[SB_DROP_OWNER] = m->is_owned && memcmp(d->src.ip, (const uint8_t[16]){10, 0, 0, 1}, 16) != 0,
+		[SB_DROP_OWNER] = m->is_owned && (d->src.family != SB_IPV4 ||
+						  memcmp(d->src.ip, (const uint8_t[16]){10, 0, 0, 1}, 16) != 0),
 		[SB_DROP_TRUNCATED] = d->is_cut_off,
 		[SB_DROP_ALLOW] = !is_allowed(m, &d->src),
 		[SB_DROP_MALFORMED] = !is_whole(m, d->p, d->n),

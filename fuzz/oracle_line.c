@@ -315,7 +315,7 @@ void line_port(struct run *r, uint32_t i)
 	while (r->ports_to <= i)
 		r->door[r->ports_to++] = (struct door){.fd = -1};
 	r->door[i] = (struct door){.fd = l->fd};
-	if (l->endpoint.on == SB_ON_UDP) {
+	if (l->endpoint.on == SB_ON_UDP && l->fd >= 0) {
 		read_udp_port(r, i);
 		return;
 	}

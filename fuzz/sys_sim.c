@@ -412,8 +412,15 @@ int sb_sys_random(struct sb_sys *k, void *p, size_t n)
 	return r < 0 ? r : (int)n;
 }
 
-static long write_receipt(struct sb_sys *k, const void *p, size_t n)
+static long write_receipt(struct sb_sys *k, const void *p, size_t n, const void *site)
 {
+	int r = sim_fault(k, SIM_CALL_RECEIPT, site);
+
+	k->has_held_receipts = k->has_held_receipts || k->is_log_full;
+	if (r < 0)
+		return r;
+	if (k->is_log_full)
+		return -EAGAIN;
 	if (k->log_max && n > k->log_max)
 		n = k->log_max;
 	if (k->on_receipt)
@@ -428,7 +435,7 @@ long sb_sys_log_write(struct sb_sys *k, int fd, const void *p, size_t n)
 	int r;
 
 	if (fd == SIM_RECEIPTS_FD && n > 0)
-		return write_receipt(k, p, n);
+		return write_receipt(k, p, n, SIM_SITE);
 	r = sim_fault(k, SIM_CALL_LOG, SIM_SITE);
 	if (fd != SIM_LOG_FD || n == 0)
 		sb_found("kernel: %zu bytes of log for descriptor %d", n, fd);

@@ -196,10 +196,11 @@ struct sb_sys {
 	bool is_dial_quick; /* a connect is answered at once */
 	bool is_foreign;    /* peers are in another network namespace: nobody tells of their sockets */
 	bool is_log_full, is_log_broken;
-	bool is_log_late;  /* the last write of the log failed: what it had waits */
-	bool is_shedding;  /* the spare descriptor has been closed, and not been taken again */
-	uint64_t spare_at; /* when it was last asked for */
-	uint32_t log_max;  /* bytes that a write of the log takes, 0: all */
+	bool has_held_receipts; /* the file of receipts took none, for a while */
+	bool is_log_late;       /* the last write of the log failed: what it had waits */
+	bool is_shedding;       /* the spare descriptor has been closed, and not been taken again */
+	uint64_t spare_at;      /* when it was last asked for */
+	uint32_t log_max;       /* bytes that a write of the log takes, 0: all */
 	uint64_t log_bytes;
 	uint16_t next_port;
 	uint64_t random;

@@ -228,16 +228,17 @@ void sb_log_sum_up(struct sb_log *log, uint64_t now)
 	}
 }
 
-void sb_log_line(struct sb_log *log, struct sb_slice line)
+bool sb_log_line(struct sb_log *log, struct sb_slice line)
 {
 	if (log->fd < 0)
-		return;
+		return true;
 	if (line.n > SB_LOG_ROOM - log->waiting) {
 		log->lost++;
-		return;
+		return false;
 	}
 	memcpy(log->room + log->waiting, line.p, line.n);
 	log->waiting += line.n;
+	return true;
 }
 
 /* There may be room later, as after EAGAIN: only what does not fit meanwhile is lost, and counted. */
@@ -246,7 +247,7 @@ static bool is_full(long r)
 	return r == -EAGAIN || r == -ENOSPC || r == -ENOBUFS || r == -ENOMEM;
 }
 
-void sb_log_flush(struct sb_log *log, struct sb_sys *sys)
+int sb_log_flush(struct sb_log *log, struct sb_sys *sys)
 {
 	size_t done = 0;
 
@@ -261,10 +262,11 @@ void sb_log_flush(struct sb_log *log, struct sb_sys *sys)
 			/* Nobody will ever read it again: there is no log from here on, and nothing waits. */
 			log->fd = -1;
 			log->waiting = 0;
-			return;
+			return r < 0 ? (int)r : -EIO;
 		}
 		done += (size_t)r;
 	}
 	memmove(log->room, log->room + done, log->waiting - done);
 	log->waiting -= done;
+	return 0;
 }

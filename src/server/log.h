@@ -64,11 +64,11 @@ void sb_log_time(struct sb_log *log, const char *key, uint64_t ns);
 /* Says what was suppressed in seconds that are over. */
 void sb_log_sum_up(struct sb_log *log, uint64_t now);
 
-/* A whole line that somebody else has made, its end included. */
-void sb_log_line(struct sb_log *log, struct sb_slice line);
+/* A whole line that somebody else has made, its end included. False: there is no room for it, and it is lost. */
+bool sb_log_line(struct sb_log *log, struct sb_slice line);
 
-/* Writes what the fd takes now. */
-void sb_log_flush(struct sb_log *log, struct sb_sys *sys);
+/* Writes what the fd takes now. 0, or -errno: there is no log from here on. */
+int sb_log_flush(struct sb_log *log, struct sb_sys *sys);
 
 /* The level of this name: 0 .. 4, or -1. */
 int sb_log_level_named(struct sb_slice name);

@@ -250,9 +250,9 @@ void sb_server_fini(struct sb_server *server)
 	if (server->spare_fd >= 0)
 		sb_sys_close(server->sys, server->spare_fd);
 	server->wake_fd = server->spare_fd = -1;
+	sb_receipts_end(server);
 	sb_counters_log(server);
 	sb_log_flush(&server->log, server->sys);
-	sb_log_flush(&server->receipt_log, server->sys);
 }
 
 int sb_server_port(const struct sb_server *server, size_t i)
@@ -409,10 +409,10 @@ int sb_server_step(struct sb_server *server, int64_t wait_ns)
 	sb_gate_turn(server);
 	sb_late_turn(server);
 	sb_log_sum_up(&server->log, server->now);
+	if (server->receipt_log.waiting > 0)
+		sb_receipts_flush(server);
 	if (server->log.waiting > 0)
 		sb_log_flush(&server->log, server->sys);
-	if (server->receipt_log.waiting > 0)
-		sb_log_flush(&server->receipt_log, server->sys);
 	heed_stops(server);
 	return is_over(server) ? 0 : 1;
 }

@@ -262,6 +262,10 @@ int sb_forward_dial(struct sb_server *srv, struct sb_conn *c, struct sb_op *op, 
 struct sb_pace *sb_show_lend(struct sb_server *srv, struct sb_conn *c);
 /* The connection has ended: its receipt is written, what was lent goes back. */
 void sb_show_end(struct sb_server *srv, struct sb_conn *c);
+/* Writes receipts that wait, as much as is taken now; that they cannot be written any more is logged. */
+void sb_receipts_flush(struct sb_server *srv);
+/* The server ends: what cannot be written now is lost, and logged. */
+void sb_receipts_end(struct sb_server *srv);
 /* "c7.0123456789abcdef": c is a connection, s a port. */
 void sb_text_id(struct sb_text *t, char kind, uint32_t id, uint64_t token);
 

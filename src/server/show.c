@@ -46,6 +46,49 @@ static struct sb_text begin_receipt(struct sb_server *srv, const struct sb_conn 
 	return sb_text_in(kept->text[i], SB_RECEIPT_MAX);
 }
 
+/* ---- the file of receipts ---- */
+
+static void lose(struct sb_server *srv, uint64_t n)
+{
+	srv->count[SB_COUNT_RECEIPTS_LOST] += n;
+	if (n == 0 || !sb_log_begin(&srv->log, SB_LOG_RECEIPTS, srv->now))
+		return;
+	sb_log_u64(&srv->log, "lost", n);
+	sb_log_text(&srv->log, "why", sb_slice_cstr("what --receipts writes to takes no more, and 64k wait"));
+	sb_log_end(&srv->log);
+}
+
+void sb_receipts_flush(struct sb_server *srv)
+{
+	int r = sb_log_flush(&srv->receipt_log, srv->sys);
+
+	if (r == 0 || !sb_log_begin(&srv->log, SB_LOG_RECEIPTS, srv->now))
+		return;
+	sb_log_word(&srv->log, "errno", sb_errname(r));
+	sb_log_text(&srv->log, "why", sb_slice_cstr("no receipt is written any more"));
+	sb_log_end(&srv->log);
+}
+
+void sb_receipts_end(struct sb_server *srv)
+{
+	const struct sb_log *file = &srv->receipt_log;
+	uint64_t n = 0;
+
+	sb_receipts_flush(srv);
+	for (size_t i = 0; i < file->waiting; i++)
+		n += file->room[i] == '\n';
+	lose(srv, n);
+}
+
+/* More may end in one turn than there is room for: what waits is written first then. */
+static void put(struct sb_server *srv, struct sb_slice line)
+{
+	if (line.n > SB_LOG_ROOM - srv->receipt_log.waiting)
+		sb_receipts_flush(srv);
+	if (!sb_log_line(&srv->receipt_log, line))
+		lose(srv, 1);
+}
+
 static void write_receipt(struct sb_server *srv, struct sb_conn *c, struct sb_show *show)
 {
 	char id_room[SB_SHOW_ID_MAX], peer_room[64], line_room[SB_LINE_MAX * 4];
@@ -71,7 +114,7 @@ static void write_receipt(struct sb_server *srv, struct sb_conn *c, struct sb_sh
 	}
 	sb_text_receipt(&t, &show->receipt, &head);
 	srv->receipts.size[(srv->receipts.next + SB_RECEIPTS_KEPT - 1) % SB_RECEIPTS_KEPT] = (uint32_t)t.n;
-	sb_log_line(&srv->receipt_log, sb_slice(t.p, t.n));
+	put(srv, sb_slice(t.p, t.n));
 }
 
 void sb_show_end(struct sb_server *srv, struct sb_conn *c)

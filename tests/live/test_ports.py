@@ -146,6 +146,35 @@ def test_a_port_that_cannot_be(serve, line, says):
     harness.until(lambda: server.descriptors() == before, 'its descriptors')
 
 
+def end_many_at_once(server, n=30):
+    """Ends n connections in one turn, each with a receipt of 192 events."""
+    with Control(server) as control:
+        port = control.listen('ECHO frag=1 gate=ack')
+        clients = [client_of(server, port) for _ in range(n)]
+        for client in clients:
+            client.sendall(bytes(200))
+        for client in clients:
+            assert harness.take(client, 200) == bytes(200)
+    server.event('close', n, reason='owner-gone')
+
+
+def test_receipts_of_all_that_end_at_once(serve, tmp_path):
+    path = tmp_path / 'receipts'
+    server = serve('ECHO', '--receipts', str(path))
+    end_many_at_once(server)
+    assert 'receipts-lost' not in server.stop()
+    receipts = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(receipts) == 30 and all(len(r['events']) == 192 for r in receipts)
+    assert path.stat().st_size > 2 * 65536
+
+
+def test_receipts_that_nobody_reads_are_said_to_be_lost(serve):
+    server = serve('ECHO', '--receipts', '-')  # a pipe, of which the harness has read the first lines
+    end_many_at_once(server)
+    assert server.event('receipts')['lost'] == 1
+    assert server.stop()['receipts-lost'] > 5
+
+
 def test_no_more_ports_than_max_ports(serve):
     server = serve('ECHO', '--max-ports', '2')
     with Control(server) as control:
