@@ -337,13 +337,22 @@ static bool is_refused_anywhere(const struct again *a, const struct again_addr *
 	return v->set && naive_is(v->text.p, v->text.n, "refused");
 }
 
-/* The first listener, from 1, whose unix socket is another's before it; 0 for none. */
-static size_t path_twice(void)
+/* Two listen there: a unix socket, or a port of TCP that is named. */
+static bool is_same_place(const struct again_endpoint *a, const struct again_endpoint *b)
+{
+	if (a->on == SB_ON_UNIX && b->on == SB_ON_UNIX)
+		return strcmp(a->path, b->path) == 0;
+	return a->on == SB_ON_TCP && b->on == SB_ON_TCP && a->addr.port && a->addr.port == b->addr.port &&
+	       a->addr.family == b->addr.family && memcmp(a->addr.ip, b->addr.ip, sizeof(a->addr.ip)) == 0 &&
+	       a->addr.scope == b->addr.scope;
+}
+
+/* The first listener, from 1, where another before it listens; 0 for none. */
+static size_t place_twice(void)
 {
 	for (size_t i = 0; i < config.listens_n; i++)
 		for (size_t j = 0; j < i; j++)
-			if (want.endpoint[i].on == SB_ON_UNIX && want.endpoint[j].on == SB_ON_UNIX &&
-			    strcmp(want.endpoint[i].path, want.endpoint[j].path) == 0)
+			if (is_same_place(&want.endpoint[i], &want.endpoint[j]))
 				return i + 1;
 	return 0;
 }
@@ -377,7 +386,7 @@ static int want_open(uint32_t *col)
 		if (r < 0)
 			return r;
 	}
-	want.failed = path_twice();
+	want.failed = place_twice();
 	return want.failed ? -EADDRINUSE : 0;
 }
 

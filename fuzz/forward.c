@@ -30,10 +30,13 @@ static const struct {
 	{"tcp://127.0.0.1:0", TO " frame=line max=48 up.frag=3 down.join=2", {""}},
 	{"unix:/sim", "FORWARD seed=7 to=unix:/up up.frag=random down.frag=random", {""}},
 	{"tcp://127.0.0.1:0", "FORWARD to=tcp://behind:80 up.limit=10 up.close=rst down.limit=20", {""}},
-	{"tcp://127.0.0.1:0", TO " up.limit=8 up.close=half down.close=stall", {"idle-timeout=1s", "log-level=warning"}},
+	{"tcp://127.0.0.1:0",
+	 TO " up.limit=8 up.close=half down.close=stall",
+	 {"idle-timeout=1s", "log-level=warning"}},
 	{"tcp://127.0.0.1:0", TO " up.recv=3 up.stopread=50ms@4 down.delay=20ms", {"idle-timeout=200ms"}},
 	{"tcp://127.0.0.1:0", TO, {"connect-timeout=50ms", "first-byte-timeout=100ms", "max-conns=5"}},
-	{"tcp://127.0.0.1:0", "FORWARD seed=9 to=tcp://10.1.1.1:80 up.flip=0 up.maxlife=300ms down.frag=random down.flip=3 "
+	{"tcp://127.0.0.1:0",
+	 "FORWARD seed=9 to=tcp://10.1.1.1:80 up.flip=0 up.maxlife=300ms down.frag=random down.flip=3 "
 	 "down.close=abrupt",
 	 {""}},
 	{"tcp://[::1]:0", "FORWARD frame=u8 to=tcp://[2001:db8::1]:80 up.join=2 down.frag=1", {"idle-timeout=1s"}},
