@@ -3,8 +3,8 @@
 #
 # What FORWARD without cutting costs beside socat and haproxy (mode tcp, one thread): CPU time of the proxy per message,
 # measured in interleaved rounds, the same load through each to the same echo server. bench/forward.sh [ROUNDS]
-# One connection, by the proxy's clock; and 50, by what it and its children (socat has a process for each connection) have
-# used when they are over. Exit: 0 within the goals, 1 over one, 2 it could not be measured.
+# One connection, by the clock of the proxy; 50, by what it and its children have used in the end, since socat has
+# a process for each connection. Exit: 0 within the goals, 1 over one, 2 it could not be measured.
 set -u -o pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -51,7 +51,8 @@ start() { # NAME PORT TO
 			--listen "tcp://127.0.0.1:$2,FORWARD to=tcp://127.0.0.1:$3" >/dev/null 2>&1 &
 		;;
 	socat)
-		taskset -c 0 socat "TCP4-LISTEN:$2,reuseaddr,nodelay,backlog=100,bind=127.0.0.1$fork" "TCP4:127.0.0.1:$3,nodelay" &
+		taskset -c 0 socat "TCP4-LISTEN:$2,reuseaddr,nodelay,backlog=100,bind=127.0.0.1$fork" \
+			"TCP4:127.0.0.1:$3,nodelay" &
 		;;
 	haproxy)
 		printf '%s\n' global 'nbthread 1' defaults 'mode tcp' 'timeout connect 5s' 'timeout client 60s' \

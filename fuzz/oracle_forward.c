@@ -361,6 +361,7 @@ static void check_pair(struct fw_run *r, struct fw_pair *p)
 	for (int way = 0; way < SB_WAYS; way++) {
 		const struct fw_way *w = &p->way[way];
 
+		fw_note_reason(r, p, way, way ? &conn->across->session : &conn->session);
 		check_end_passes(r, p, way);
 		if (w->plan.shape.is_any || w->plan.shape.delay || w->plan.stop_ns)
 			active = SB_NEVER;

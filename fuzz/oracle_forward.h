@@ -29,6 +29,7 @@ struct fw_way {
 	uint64_t pieces, unit, gated_at, last_at, whole; /* whole: bytes of whole messages it has read */
 	bool is_gated, is_broken, has_given_way;
 	bool is_last;                 /* no more messages can come */
+	bool is_noted;                /* its reason has been seen, and was right */
 	uint8_t is_end[SIM_SENT_MAX]; /* a message ends with this byte */
 };
 
@@ -89,6 +90,9 @@ uint32_t fw_number(const struct fw_run *r, const struct fw_pair *p);
 struct sb_conn *fw_conn(const struct fw_run *r, const struct sim_conn *c);
 /* Finds the messages that are whole now. */
 void fw_advance(struct fw_pair *p, int way);
+
+/* Its reason, as soon as there is one: no time is over before it is. */
+void fw_note_reason(struct fw_run *r, struct fw_pair *p, int way, const struct sb_session *s);
 
 void fw_on_close(struct sb_sys *k, struct sim_conn *c);
 void fw_on_log(struct sb_sys *k, struct sb_slice some);

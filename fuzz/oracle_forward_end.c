@@ -41,16 +41,25 @@ static void check_close(struct fw_run *r, struct fw_pair *p, int way, const stru
 		sb_found(WHO "ends with %s, and nothing has failed", who(r, p, way), sb_reasons[s->reason].name);
 }
 
-/* No time is over before it is; and why a server could not be reached is what the kernel said. */
-static void check_reason(struct fw_run *r, struct fw_pair *p, int way, const struct sb_session *s)
+void fw_note_reason(struct fw_run *r, struct fw_pair *p, int way, const struct sb_session *s)
 {
-	uint64_t active = p->client->active, now = r->k->now;
+	uint64_t active = p->client->active;
 
+	if (s->reason == SB_WHY_NONE || p->way[way].is_noted)
+		return;
+	p->way[way].is_noted = true;
 	if (p->up && p->up->active > active)
 		active = p->up->active;
-	if ((s->reason == SB_WHY_IDLE || s->reason == SB_WHY_STALLED) && !r->is_stopped && p->up &&
-	    now < active + (r->idle_timeout < 5 * SB_S ? r->idle_timeout : 5 * SB_S))
+	if (s->reason == SB_WHY_IDLE && p->up && r->k->now < active + r->idle_timeout)
 		sb_found(WHO "ends with %s before its time", who(r, p, way), sb_reasons[s->reason].name);
+}
+
+/* Why a server could not be reached is what the kernel said. */
+static void check_reason(struct fw_run *r, struct fw_pair *p, int way, const struct sb_session *s)
+{
+	uint64_t now = r->k->now;
+
+	fw_note_reason(r, p, way, s);
 	if (s->reason == SB_WHY_GATE && s->err == 0 && r->k->faults == 0 &&
 	    fw_to(p, way)->read_n == fw_to(p, way)->out_n && !fw_to(p, way)->is_net_slow &&
 	    p->way[way].plan.shape.gate != SB_GATE_TIME)
