@@ -135,13 +135,13 @@ int sb_line_parse(struct sb_line *line, struct sb_slice text, struct sb_fault *f
  * SB_E_PLACE naming the key, its column, and where it does apply. who is the service's name for the sentence. */
 int sb_line_check(const struct sb_line *line, unsigned groups, unsigned on, const char *who, struct sb_fault *fault);
 
-/* The line as one direction of it reads: its keys without up. or down., and those that hold for both. line must outlive
- * of. */
+/* The line as one direction of it reads: its keys without up. or down., and those that hold for both. line must
+ * outlive of. */
 void sb_line_of_way(struct sb_line *of, const struct sb_line *line, enum sb_way way);
 
 /* Writes the line back in its canonical form (the verb, the keys in the order of the table, those of up, those of down,
- * the options and steps as they came; numbers in the largest unit that loses nothing), NUL-terminated: parse(print(x)) =
- * x, and it is never longer than what was parsed. Returns its length, or SB_E_NO_SPACE. */
+ * the options and steps as they came; numbers in the largest unit that loses nothing), NUL-terminated: parse(print(x))
+ * = x, and it is never longer than what was parsed. Returns its length, or SB_E_NO_SPACE. */
 int sb_line_print(const struct sb_line *line, char *out, size_t cap);
 
 /* The i-th key's name, or step's, for sb_nearest(); list is not used. */
