@@ -171,11 +171,11 @@ static void obey(struct sb_server *srv, struct sb_conn *c, struct sb_show *show,
 	if (sb_control(srv, c, answer, fault))
 		return;
 	*answer = SB_ANSWER_SERVE;
-	if (show->is_control)
+	if (show->is_control && sb_service_named(line->verb, line->verb_col, fault))
 		sb_fault_set(fault, SB_E_PLACE, line->verb_col,
 			     "%.*s: this connection is for control; a service needs one of its own",
 			     SB_FAULT_WORD(line->verb));
-	else
+	else if (!show->is_control)
 		serve_line(srv, c, show, fault);
 }
 
