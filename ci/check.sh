@@ -124,7 +124,7 @@ live_tests() {
 		return
 	fi
 	begin 'live tests'
-	SB_BIN=$PWD/build/asan/streambed SB_FULL=$full timeout -k 10 600 "$python" -m pytest -q -p no:cacheprovider \
+	SB_BIN=$PWD/build/asan/streambed SB_FULL=$full timeout -k 10 1200 "$python" -m pytest -q -p no:cacheprovider \
 		--junitxml="$work/pytest.xml" tests/live
 	junit $? "$work/pytest.xml"
 }

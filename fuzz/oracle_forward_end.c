@@ -236,17 +236,23 @@ static void check_log(const struct fw_run *r, const struct fw_pair *p, int way)
 		sb_found(WHO "the log does not say %s", who(r, p, way), want);
 }
 
+/* Their file failed, or took no more. */
+static bool is_receipt_lost(const struct fw_run *r)
+{
+	return r->srv->receipt_log.fd < 0 || r->srv->count[SB_COUNT_RECEIPTS_LOST] > 0;
+}
+
 void fw_over(struct fw_run *r)
 {
-	bool is_whole = r->srv->log.level >= SB_LOG_INFO && !r->k->is_log_broken && r->log_n < FW_LOG_MAX &&
-			!strstr(r->log, "suppressed");
+	bool is_whole = r->srv->log.level >= SB_LOG_INFO && !r->k->is_log_broken && !r->k->is_log_late &&
+			r->log_n < FW_LOG_MAX && !strstr(r->log, "suppressed");
 
 	for (uint32_t i = 0; i < r->pairs; i++) {
 		const struct fw_pair *p = &r->pair[i];
 
 		if (!p->is_served || p->is_refused)
 			continue;
-		if (p->receipts != 1)
+		if (p->receipts != 1 && (p->receipts > 1 || !is_receipt_lost(r)))
 			sb_found("%s: pair %u: %u receipts", r->backend, i, p->receipts);
 		for (int way = 0; way < SB_WAYS && p->up && is_whole; way++)
 			if (p->way[way].is_closed)

@@ -105,8 +105,9 @@ def test_nobody_is_sent_more_than_he_has_sent(line, requests):
 
 
 def test_a_port_is_its_makers_whatever_its_line():
-    with Server('--listen', 'tcp://0.0.0.0:0,ECHO', '--allow', '127.0.0.0/8', '--log-level', 'notice') as server, \
-            Control(server) as control, client_at('127.0.0.9') as stranger, client_at('127.0.0.1') as maker:
+    with Server('--listen', 'tcp://0.0.0.0:0,ECHO', '--allow', '127.0.0.0/8', '--log-level', 'notice',
+                '--max-ports', '8192') as server, Control(server) as control, \
+            client_at('127.0.0.9') as stranger, client_at('127.0.0.1') as maker:
 
         @settings(max_examples=2 * EXAMPLES, **SETTINGS)
         @given(lines(), REQUESTS)
