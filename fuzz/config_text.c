@@ -245,11 +245,11 @@ static void check_endpoint(const char *text)
 /* The simulated kernel gives ports in order to those who ask for any. */
 static uint16_t port_of(size_t i)
 {
-	uint16_t port = SIM_PORT_FIRST;
+	uint32_t port = SIM_PORT_FIRST;
 
 	for (size_t j = 0; j < i; j++)
 		port += want.endpoint[j].on != SB_ON_UNIX && want.endpoint[j].addr.port == 0;
-	return want.endpoint[i].addr.port ? want.endpoint[i].addr.port : port;
+	return want.endpoint[i].addr.port ? want.endpoint[i].addr.port : (uint16_t)port;
 }
 
 /* Its unix socket is another's before it, or its address, which is not any port's. */
