@@ -13,6 +13,7 @@
 
 #include "arena.h"
 #include "found.h"
+#include "hang.h"
 #include "oracle.h"
 #include "oracle_forward.h"
 #include "script/script.h"
@@ -303,38 +304,9 @@ static void payload(struct play *p, const struct sbs_event *e)
 static void hang(struct play *p, const struct sbs_event *e)
 {
 	struct sim_conn *c = current(p);
-	uint32_t times = e->v < 16 ? e->v : 16;
 
-	if (!c || c->is_dialing)
-		return;
-	switch (e->kind) {
-	case SBS_RECV_EINTR:
-		c->eintr_in = times;
-		break;
-	case SBS_RECV_AGAIN:
-		c->again_in = times;
-		break;
-	case SBS_SEND_EINTR:
-		c->eintr_out = times;
-		break;
-	case SBS_SEND_AGAIN:
-		c->again_out = times;
-		break;
-	case SBS_SHORT:
-		c->short_out = e->v;
-		break;
-	case SBS_DRAIN:
-		sim_drain(p->r->k, c, e->v);
-		break;
-	case SBS_FIN:
-		sim_fin(p->r->k, c);
-		break;
-	case SBS_RST:
-		sim_rst(p->r->k, c);
-		break;
-	default:
-		break;
-	}
+	if (c && !c->is_dialing)
+		fuzz_hang(p->r->k, c, e);
 }
 
 static void act(struct play *p, const struct sbs_event *e)

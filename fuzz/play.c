@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "found.h"
+#include "hang.h"
 
 enum { TURNS_MAX = 5000 }; /* while the clock stands still */
 
@@ -321,36 +322,9 @@ static void cut(struct play *p)
 static void hang(struct play *p, const struct sbs_event *e)
 {
 	struct sim_conn *c = current(p);
-	uint32_t times = e->v < 16 ? e->v : 16;
 
-	if (!c)
-		return;
-	switch (e->kind) {
-	case SBS_RECV_EINTR:
-		c->eintr_in = times;
-		break;
-	case SBS_RECV_AGAIN:
-		c->again_in = times;
-		break;
-	case SBS_SEND_EINTR:
-		c->eintr_out = times;
-		break;
-	case SBS_SEND_AGAIN:
-		c->again_out = times;
-		break;
-	case SBS_SHORT:
-		c->short_out = e->v;
-		break;
-	case SBS_DRAIN:
-		sim_drain(p->r->k, c, e->v);
-		break;
-	case SBS_FIN:
-		sim_fin(p->r->k, c);
-		break;
-	default:
-		sim_rst(p->r->k, c);
-		break;
-	}
+	if (c)
+		fuzz_hang(p->r->k, c, e);
 }
 
 static void act(struct play *p, const struct sbs_event *e)

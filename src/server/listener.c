@@ -198,13 +198,14 @@ static int collect(struct asked_list *list, const struct sb_server *srv, struct 
 	return 0;
 }
 
-static void say_option(struct sb_server *srv, uint32_t i, const struct sb_opt_ask *ask, int err, int64_t effective)
+void sb_say_option(struct sb_server *srv, const char *who, uint32_t id, const struct sb_opt_ask *ask, int err,
+		   int64_t effective)
 {
 	struct sb_log *log = &srv->log;
 
 	if (!sb_log_begin(log, SB_LOG_OPTION, srv->now))
 		return;
-	sb_log_u64(log, "listener", i + 1);
+	sb_log_u64(log, who, id);
 	sb_log_word(log, "name", ask->row->name);
 	sb_log_i64(log, "asked", ask->value);
 	if (err < 0)
@@ -222,7 +223,7 @@ void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd)
 		int64_t effective = 0;
 		int r = sb_sockopt_set(srv->sys, fd, l->conn_opts[k], &effective);
 
-		say_option(srv, i, &l->conn_opts[k], r, effective);
+		sb_say_option(srv, "listener", i + 1, &l->conn_opts[k], r, effective);
 	}
 }
 
@@ -262,7 +263,7 @@ static int set_options(struct sb_server *srv, uint32_t i, const struct asked_lis
 			return sb_fault_set(fault, r, 0, "%s=%lld: %s", a->ask.row->name, (long long)a->ask.value,
 					    sb_strerror(r));
 		if (a->is_said)
-			say_option(srv, i, &a->ask, 0, effective);
+			sb_say_option(srv, "listener", i + 1, &a->ask, 0, effective);
 		if (a->is_said && said)
 			tell_option(said, &l->line, &a->ask, effective);
 	}

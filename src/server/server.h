@@ -195,6 +195,9 @@ int sb_listener_parse(struct sb_listener *l, struct sb_slice text, struct sb_fau
  * NULL, gets what the options that were asked for came to. */
 int sb_listener_open(struct sb_server *srv, uint32_t i, struct sb_text *said, struct sb_fault *fault);
 void sb_listener_close(struct sb_server *srv, uint32_t i);
+/* Logs that an option of a connection or listener was set, or why not: who is "conn" or "listener". */
+void sb_say_option(struct sb_server *srv, const char *who, uint32_t id, const struct sb_opt_ask *ask, int err,
+		   int64_t effective);
 /* Sets what a connection of this listener does not inherit; what fails is logged. */
 void sb_listener_set_conn(struct sb_server *srv, uint32_t i, int fd);
 /* "tcp://127.0.0.1:7777 ECHO frame=line" */

@@ -35,23 +35,6 @@ int sb_steps_check_options(const struct sb_server *srv, const struct sb_listener
 	return 0;
 }
 
-static void say_option(struct sb_server *srv, const struct sb_conn *c, const struct sb_opt_ask *ask, int err,
-		       int64_t effective)
-{
-	struct sb_log *log = &srv->log;
-
-	if (!sb_log_begin(log, SB_LOG_OPTION, srv->now))
-		return;
-	sb_log_u64(log, "conn", c->id);
-	sb_log_word(log, "name", ask->row->name);
-	sb_log_i64(log, "asked", ask->value);
-	if (err < 0)
-		sb_log_word(log, "errno", sb_errname(err));
-	else
-		sb_log_i64(log, "effective", effective);
-	sb_log_end(log);
-}
-
 void sb_step_begins(struct sb_server *srv, struct sb_conn *c, uint64_t step)
 {
 	struct sb_show *show = sb_show_of(&c->session);
@@ -75,7 +58,7 @@ void sb_step_sets(struct sb_server *srv, struct sb_conn *c, struct sb_slice name
 	done.res = sb_sockopt_find(&ask, name, value, sb_opt_place_of_conn(srv, l, is_own || l->is_port), NULL);
 	assert(done.res == 0);
 	done.res = sb_sockopt_set(srv->sys, c->fd, ask, &effective);
-	say_option(srv, c, &ask, done.res, effective);
+	sb_say_option(srv, "conn", c->id, &ask, done.res, effective);
 	if (done.res >= 0)
 		sb_receipt_option(&show->receipt, show->pace.steps.at, effective, srv->now);
 	sb_session_event(&c->session, &done, srv->now);
