@@ -39,10 +39,16 @@ static void check_echo(const struct run *r, uint32_t i)
 /* RFC 864: line i begins with character i of the ring. */
 static void fill_chargen(uint8_t *out, size_t n)
 {
-	for (size_t at = 0, line = 0, column = 0; at < n; at++) {
-		out[at] = column < 72 ? (uint8_t)(' ' + (line + column) % 95) : column == 72 ? '\r' : '\n';
-		column = column == 73 ? 0 : column + 1;
-		line += column == 0;
+	static const char ends[] = "\r\n";
+
+	for (size_t at = 0, first = 0, column = 0, ring = 0; at < n; at++) {
+		out[at] = (uint8_t)(column < 72 ? ' ' + ring : (unsigned char)ends[column - 72]);
+		ring = ring == 94 ? 0 : ring + 1;
+		if (++column == 74) {
+			first = first == 94 ? 0 : first + 1;
+			ring = first;
+			column = 0;
+		}
 	}
 }
 

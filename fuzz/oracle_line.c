@@ -347,6 +347,9 @@ bool line_is_of_port(const struct run *r, const char *line, size_t n)
 		" listening listener=",        " not-listening listener=",        " option listener=",
 		"\"listening\",\"listener\":", "\"not-listening\",\"listener\":", "\"option\",\"listener\":"};
 
+	/* Most lines are of neither, and each line is looked at. */
+	if (!memmem(line, n, "listening", 9) && !memmem(line, n, "option", 6))
+		return false;
 	/* Nor an option that a step sets. */
 	if (memmem(line, n, " option conn=", 13) || memmem(line, n, "\"option\",\"conn\":", 16))
 		return true;

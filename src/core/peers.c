@@ -4,6 +4,8 @@
 
 #include "base/rng.h"
 
+#include <string.h>
+
 static uint64_t word(const uint8_t *p)
 {
 	uint64_t v = 0;
@@ -24,8 +26,7 @@ static uint32_t *head_of(const struct sb_peers *peers, uint32_t listener, const 
 void sb_peers_init(struct sb_peers *peers, struct sb_peer *cell, uint32_t *head, uint32_t cap)
 {
 	*peers = (struct sb_peers){.cell = cell, .head = head, .cap = cap};
-	for (uint32_t i = 0; i < cap; i++)
-		head[i] = 0;
+	memset(head, 0, cap * sizeof(*head));
 }
 
 static struct sb_peer *at(const struct sb_peers *peers, uint32_t place)
