@@ -345,7 +345,7 @@ static void check_held(const struct run *r, const struct sim_conn *c, const stru
 		want = (p->reason == SB_WHY_NONE ? c->in_n : p->whole) - (uint32_t)c->out_n;
 	else if (m->service == MODEL_DISCARD && p->reason == SB_WHY_NONE)
 		want = c->in_n - p->whole;
-	if (m->is_shaped && cut_of(r, c)->is_enough)
+	if (cut_is_enough(r, c))
 		want = 0;
 	if (held != want)
 		sb_found("%s: connection %u: holds %u bytes, not %u", r->backend, oracle_number(r, c), held, want);

@@ -101,7 +101,7 @@ struct cut {
 	bool is_gated;            /* a piece has gone, and what has to be true before the next is not known to be */
 	bool is_empty;            /* a unix socket's queue was, when it was last asked */
 	bool is_asked;            /* judged when it was over: pieces and at are all there is */
-	bool is_enough;           /* no more is sent, though there may be more */
+	bool is_at_limit;         /* of the line: nothing more is sent */
 	bool is_seen;             /* the kernel has told of the peer's socket before */
 	bool has_given_way;       /* gate=best: what is best cannot be had */
 	uint64_t unproven;        /* gates that opened because nobody is there who could read */
@@ -268,6 +268,8 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 
 /* Of connections whose line shapes what is sent; of others they say and do nothing. */
 bool cut_is_shaped(const struct run *r, const struct sim_conn *c);
+/* It is, and no more is sent though there may be more: limit= is reached, or another piece would be one too many. */
+bool cut_is_enough(const struct run *r, const struct sim_conn *c);
 struct cut *cut_of(const struct run *r, const struct sim_conn *c);
 /* It is on its way. */
 void cut_open(struct run *r, const struct sim_conn *c);

@@ -36,13 +36,6 @@ static bool is_source(const struct run *r, const struct sim_conn *c)
 	return model_of(r, c)->service == MODEL_SOURCE;
 }
 
-static uint64_t owed(const struct run *r, const struct sim_conn *c)
-{
-	if (model_of(r, c)->service != MODEL_ECHO || cut_of(r, c)->is_enough)
-		return 0;
-	return r->peer[oracle_number(r, c)].whole - c->out_n;
-}
-
 static uint64_t left_of(const struct run *r, const struct sim_conn *c, uint64_t from)
 {
 	const struct peer *p = &r->peer[oracle_number(r, c)];
@@ -51,6 +44,25 @@ static uint64_t left_of(const struct run *r, const struct sim_conn *c, uint64_t 
 	if (!is_source(r, c))
 		return p->whole - from;
 	return (size < r->limit[SB_LIMIT_BYTES] ? size : r->limit[SB_LIMIT_BYTES]) - from;
+}
+
+static bool is_last_piece(const struct run *r, const struct cut *cut)
+{
+	return r->limit[SB_LIMIT_PIECES] > 0 && cut->pieces >= r->limit[SB_LIMIT_PIECES];
+}
+
+bool cut_is_enough(const struct run *r, const struct sim_conn *c)
+{
+	const struct cut *cut = cut_of(r, c);
+
+	return cut_is_shaped(r, c) && (cut->is_at_limit || (is_last_piece(r, cut) && left_of(r, c, c->out_n) > 0));
+}
+
+static uint64_t owed(const struct run *r, const struct sim_conn *c)
+{
+	if (model_of(r, c)->service != MODEL_ECHO || cut_is_enough(r, c))
+		return 0;
+	return r->peer[oracle_number(r, c)].whole - c->out_n;
 }
 
 /* ---- where ---- */
@@ -237,12 +249,12 @@ static void reach(struct run *r, struct sim_conn *c, bool is_unit)
 void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n)
 {
 	struct cut *cut = cut_of(r, c);
-	uint64_t from = c->out_n - n, next, end, most = r->limit[SB_LIMIT_PIECES], size;
+	uint64_t from = c->out_n - n, next, end, size;
 
 	if (!cut_is_shaped(r, c))
 		return;
 	cut->sends++;
-	if (cut->is_enough)
+	if (cut->is_at_limit || is_last_piece(r, cut))
 		sb_found("%s: connection %u: sends on after its limit", r->backend, oracle_number(r, c));
 	if (cut->is_gated)
 		sb_found("%s: connection %u: sends, and its gate is closed", r->backend, oracle_number(r, c));
@@ -257,7 +269,7 @@ void cut_on_put(struct run *r, struct sim_conn *c, size_t want, size_t n)
 			 oracle_number(r, c), want, (unsigned long long)from, (unsigned long long)size);
 	if (c->out_n == next)
 		reach(r, c, next == end);
-	cut->is_enough = c->out_n == plan_of(r, c)->limit || (most && cut->pieces >= most);
+	cut->is_at_limit = c->out_n == plan_of(r, c)->limit;
 }
 
 void cut_pieces(const struct plan_model *plan, const struct peer *p, struct cut *cut, uint64_t base, uint64_t n)
@@ -415,7 +427,7 @@ bool cut_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8
 	case SB_WHY_LIMIT:
 		return c->out_n == plan->limit;
 	case SB_WHY_PIECES:
-		return cut->pieces == r->limit[SB_LIMIT_PIECES];
+		return cut->pieces == r->limit[SB_LIMIT_PIECES] && left_of(r, c, c->out_n) > 0;
 	case SB_WHY_MAXLIFE:
 		return plan->maxlife && c->opened + plan->maxlife <= r->k->now;
 	case SB_WHY_GATE:

@@ -83,13 +83,12 @@ static void check_reason(const struct run *r, uint32_t i)
 	const struct peer *p = &r->peer[i];
 	const struct model *m = &r->model[p->listener];
 	bool is_whole = p->reason == SB_WHY_EOF || p->reason == SB_WHY_TRUNCATED;
-	bool is_enough = m->is_shaped && r->cut[i].is_enough;
 
 	if (is_whole && m->service != MODEL_SOURCE && c->in_n != c->sent_n)
 		sb_found("%s: connection %u: ends with %s, but read %u of %u bytes", r->backend, i,
 			 sb_reasons[p->reason].name, c->in_n, c->sent_n);
 	if (is_whole && m->service == MODEL_ECHO && p->how == SB_CLOSE_PLAIN && !c->is_rst && !c->is_spoilt &&
-	    !is_enough && !p->is_killed && c->out_n != p->whole)
+	    !cut_is_enough(r, c) && !p->is_killed && c->out_n != p->whole)
 		sb_found("%s: connection %u: ends with %s, but answered %llu of %u bytes", r->backend, i,
 			 sb_reasons[p->reason].name, (unsigned long long)c->out_n, p->whole);
 	if (is_whole && m->service != MODEL_SOURCE && m->ref != &ref_raw && p->frames != p->messages)

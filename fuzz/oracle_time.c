@@ -22,7 +22,7 @@ bool time_owes(const struct run *r, const struct sim_conn *c)
 {
 	const struct peer *p = peer_of(r, c);
 
-	if (cut_is_waiting(r, c) || cut_is_joining(r, c) || (cut_is_shaped(r, c) && cut_of(r, c)->is_enough))
+	if (cut_is_waiting(r, c) || cut_is_joining(r, c) || cut_is_enough(r, c))
 		return false;
 	if (model_of(r, c)->service == MODEL_SOURCE)
 		return p->reason == SB_WHY_NONE;
@@ -282,8 +282,7 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 	const struct peer *p = peer_of(r, c);
 	const struct model *m = model_of(r, c);
 	uint64_t most = r->limit[SB_LIMIT_DRAIN_BYTES];
-	bool is_enough = m->is_shaped && cut_of(r, c)->is_enough;
-	bool owes = m->service == MODEL_ECHO && c->out_n < p->whole && !is_enough;
+	bool owes = m->service == MODEL_ECHO && c->out_n < p->whole && !cut_is_enough(r, c);
 	bool is_reset = s->how == SB_CLOSE_RESET, is_over, is_early;
 
 	if (c->is_rst || c->is_gone || c->is_spoilt || c->err || r->stops > 1)

@@ -227,6 +227,16 @@ static void forget_replies(struct session_model *m)
 	m->heard = m->whole = m->out;
 }
 
+void model_check_pieces(struct session_model *m, uint64_t now)
+{
+	uint64_t most = m->limit[SB_LIMIT_PIECES];
+
+	if (most == 0 || m->pieces < most || m->is_killed || (model_makes(m) ? source_left(m) : owed(m)) == 0)
+		return;
+	model_finish(m, SB_WHY_PIECES, now);
+	forget_replies(m);
+}
+
 /* ---- bytes that come ---- */
 
 static void decode(struct session_model *m, uint64_t now)
@@ -286,6 +296,7 @@ void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_la
 	decode(m, now);
 	if (was_empty && owed(m) > 0)
 		reply_comes(m, now);
+	model_check_pieces(m, now);
 }
 
 void model_eof(struct session_model *m, uint64_t now)
@@ -325,18 +336,14 @@ static void reach(struct session_model *m, uint64_t now)
 	close_gate(m, now);
 }
 
-/* Enough for the line, or for us. */
+/* Enough for the line, or for us: of limit= nothing may be left, of pieces there would have to be another. */
 static void check_enough(struct session_model *m, uint64_t now)
 {
-	uint64_t most = m->limit[SB_LIMIT_PIECES];
-	bool is_limit = m->out == limit_of(m), is_most = most > 0 && m->pieces >= most;
-
-	if (is_limit)
+	if (m->out == limit_of(m)) {
 		model_finish(m, SB_WHY_LIMIT, now);
-	else if (is_most)
-		model_finish(m, SB_WHY_PIECES, now);
-	if (is_limit || is_most)
 		forget_replies(m);
+	}
+	model_check_pieces(m, now);
 }
 
 void model_sent(struct session_model *m, uint64_t n, uint64_t now)

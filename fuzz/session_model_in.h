@@ -46,7 +46,11 @@ uint64_t steps_begun(const struct session_model *m);
 void steps_opened(struct session_model *m);
 void steps_tick(struct session_model *m, uint64_t now);
 
-/* session_model.c: the reason that a codec's error is. */
+/* ---- session_model.c ---- */
+
+/* Something is to be sent, perhaps, and no more pieces may be. */
+void model_check_pieces(struct session_model *m, uint64_t now);
+/* The reason that a codec's error is. */
 enum sb_reason model_reason_of(int err);
 
 #endif

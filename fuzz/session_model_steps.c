@@ -273,6 +273,7 @@ void model_step_begins(struct session_model *m, uint64_t now)
 	switch (s->does) {
 	case PLAN_SENDS:
 		begin(m, STEPS_SENDING, s->size);
+		model_check_pieces(m, now);
 		break;
 	case PLAN_READS:
 	case PLAN_TAKES:

@@ -206,16 +206,20 @@ static void pass(struct sb_session *s, uint64_t now)
 
 bool sb_pace_sent(struct sb_session *s, uint64_t now)
 {
-	struct sb_pace *pace = s->pace;
-	uint64_t most = s->plan->limits->v[SB_LIMIT_PIECES];
-	bool is_limit = sb_pace_at(s) == limit_of(s), is_most;
+	bool is_limit = sb_pace_at(s) == limit_of(s);
 
-	if (sb_pace_at(s) == pace->next)
+	if (sb_pace_at(s) == s->pace->next)
 		pass(s, now);
-	is_most = most > 0 && pace->pieces >= most;
-	if (is_limit || is_most)
-		sb_session_finish(s, is_limit ? SB_WHY_LIMIT : SB_WHY_PIECES, now);
-	return is_limit || is_most;
+	if (is_limit)
+		sb_session_finish(s, SB_WHY_LIMIT, now);
+	return is_limit;
+}
+
+bool sb_pace_is_enough(const struct sb_session *s)
+{
+	uint64_t most = s->plan->limits->v[SB_LIMIT_PIECES];
+
+	return most > 0 && s->pace->pieces >= most;
 }
 
 bool sb_pace_is_speaking(const struct sb_session *s)

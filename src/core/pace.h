@@ -58,6 +58,9 @@ void sb_pace_came(struct sb_session *s, uint64_t now);
  * to be sent: the session has been finished. */
 bool sb_pace_sent(struct sb_session *s, uint64_t now);
 
+/* It was sent as many pieces as it may be. */
+bool sb_pace_is_enough(const struct sb_session *s);
+
 /* The answer to a line goes before anything else, and is nobody's message: so much of it has gone. */
 void sb_pace_said(struct sb_session *s, uint32_t n, uint64_t now);
 bool sb_pace_is_speaking(const struct sb_session *s);

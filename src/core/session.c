@@ -339,6 +339,21 @@ static void on_sent(struct sb_session *s, const struct sb_done *done, uint64_t n
 		drop_replies(s);
 }
 
+/* Bytes there are to send. */
+static uint64_t owed(const struct sb_session *s)
+{
+	return sb_session_service(s)->is_source ? source_left(s) : s->leg.whole;
+}
+
+/* One piece more than there may be. */
+static void check_pieces(struct sb_session *s, uint64_t now)
+{
+	if (!s->pace || !sb_pace_is_enough(s) || s->is_closing || owed(s) == 0)
+		return;
+	sb_session_finish(s, SB_WHY_PIECES, now);
+	drop_replies(s);
+}
+
 static void on_gate(struct sb_session *s, const struct sb_done *done, uint64_t now)
 {
 	if (done->res >= 0) {
@@ -375,13 +390,14 @@ void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t
 	else if (done->kind == SB_OP_CONNECT)
 		sb_session_connected(s, done->res, now);
 	sb_steps_settle(s);
+	check_pieces(s, now);
 	check(s);
 }
 
 /* Bytes that can be sent now: all there is, or a piece. */
 static uint32_t to_send(struct sb_session *s)
 {
-	uint64_t left = sb_session_service(s)->is_source ? source_left(s) : s->leg.whole;
+	uint64_t left = owed(s);
 
 	if (s->leg.is_sending || s->leg.is_shut)
 		return 0;
