@@ -13,9 +13,15 @@
 
 static const char mark[] = "SB1 ";
 
-enum { MARK_N = 4 };
+enum { MARK_N = 4, LINE_MOST = 4 + 1024 + 2 };
 
 /* ---- is it a line ---- */
+
+/* The marker as far as it goes, with whatever digit. */
+static bool is_mark(const uint8_t *p, uint32_t n)
+{
+	return memcmp(p, mark, n < 2 ? n : 2) == 0 && (n < 3 || (p[2] >= '0' && p[2] <= '9')) && (n < 4 || p[3] == ' ');
+}
 
 /* Its time is over before that of the marker. */
 static bool ends_before(const struct run *r, const struct sim_conn *c, const struct peer *p, uint64_t at)
@@ -56,7 +62,7 @@ bool line_is_payload(const struct run *r, const struct sim_conn *c, struct peer 
 
 	if (p->begin > PEER_HELD || !r->model[p->listener].is_door || c->in_n == 0)
 		return p->begin < PEER_LINE;
-	if (memcmp(c->sent, mark, n) != 0) {
+	if (!is_mark(c->sent, n)) {
 		p->begin = PEER_PAYLOAD;
 		return true;
 	}
@@ -95,6 +101,7 @@ bool line_is_reason_possible(const struct run *r, const struct sim_conn *c, uint
 	case SB_WHY_KILLED:
 		return r->stops > 0;
 	case SB_WHY_LINE:
+	case SB_WHY_FOREIGN:
 		return p->begin == PEER_LINE;
 	case SB_WHY_OWNER:
 		return p->begin == PEER_OF_PORT;
@@ -121,8 +128,7 @@ static uint32_t number_of(const struct answers *a)
 /* Behind this line of its own, which is too long if it has no end by then. */
 static void skip_line(struct answers *a)
 {
-	enum { MOST = 4 + 1024 + 2 };
-	uint32_t left = a->c->in_n - a->lines_from, most = left < MOST ? left : MOST;
+	uint32_t left = a->c->in_n - a->lines_from, most = left < LINE_MOST ? left : LINE_MOST;
 	const uint8_t *from = a->c->sent + a->lines_from, *end = memchr(from, '\n', most);
 
 	if (left == 0)
@@ -181,6 +187,33 @@ static void check_refused(const struct answers *a)
 			 sb_reasons[a->s->reason].name);
 }
 
+/* The line between the two is of no control connection: it has no end, bytes that are no text, nothing in it but CR LF,
+ * or is one of HTTP. */
+static bool is_foreign(const struct answers *a, uint32_t from, uint32_t to)
+{
+	const char *line = (const char *)a->c->sent + from;
+	uint32_t n = to - from;
+
+	if (line[n - 1] != '\n')
+		return n == LINE_MOST;
+	n -= n > 1 && line[n - 2] == '\r' ? 2 : 1;
+	for (uint32_t i = 0; i < n; i++)
+		if (line[i] < 0x20 || line[i] > 0x7e)
+			return true;
+	return n == 0 ? to - from == 2 : n >= 9 && starts(line + n - 9, " HTTP/1.");
+}
+
+/* Of a line behind the first: that was all, exactly when nobody would have said it. */
+static void check_foreign(const struct answers *a, bool is_one)
+{
+	if (is_one && (a->at < a->n || a->s->reason != SB_WHY_FOREIGN))
+		sb_found("%s: connection %u: is refused a line of another protocol, and goes on, to end with %s",
+			 a->r->backend, number_of(a), sb_reasons[a->s->reason].name);
+	if (!is_one && a->at == a->n && a->s->reason == SB_WHY_FOREIGN)
+		sb_found("%s: connection %u: ends with cross-protocol, and it was a line of ours", a->r->backend,
+			 number_of(a));
+}
+
 /* The bytes that an answer says come. */
 static void skip_bytes(struct answers *a, const char *text)
 {
@@ -233,11 +266,13 @@ static void check_answers(struct answers *a)
 {
 	const char *text;
 	bool is_control = is_listen((const char *)a->c->sent), is_first = true;
-	uint32_t answers = 0;
+	uint32_t answers = 0, from = 0;
 
-	for (; a->at < a->n; is_first = false) {
+	for (; a->at < a->n; is_first = false, from = a->lines_from) {
 		if (!take_answer(a, &text))
 			return;
+		if (starts(text, "-ERR"))
+			check_foreign(a, !is_first && is_foreign(a, from, a->lines_from));
 		answers++;
 		if (is_first && starts(text, "+OK id=c")) {
 			check_options(a, text);

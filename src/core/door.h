@@ -8,7 +8,7 @@
 
 #include "scenario/line.h"
 
-#define SB_DOOR_MARK "SB1 "
+#define SB_DOOR_MARK "SB1 " /* with another digit it is of a version that we do not speak */
 
 /* How long a part of the marker is held before it is payload, nanoseconds. */
 #define SB_DOOR_PATIENCE UINT64_C(200000000)
@@ -36,5 +36,12 @@ enum sb_door_look {
 /* What p[0..n), n > 0, is; is_last: nothing more will come. A line without an end is one all the same then: who reads
  * it says that its end is missing. */
 enum sb_door_look sb_door_look(enum sb_door door, const uint8_t *p, size_t n, bool is_last, uint32_t *line_n);
+
+/* Whether a line begins with the marker, of whichever version. */
+bool sb_door_is_marked(struct sb_slice line);
+
+/* Whether a line of a control connection is of another protocol (TLS, PROXY, HTTP), or there is no end to it: nobody who
+ * speaks in lines sends it, and what follows would be guessed at. */
+bool sb_door_is_foreign(struct sb_slice line);
 
 #endif

@@ -126,6 +126,7 @@ enum sb_answer {
 	SB_ANSWER_SERVE,   /* the session behaves as plan says from here on; what comes is its payload */
 	SB_ANSWER_CONTROL, /* another line may follow */
 	SB_ANSWER_REFUSE,  /* it ends: reason line */
+	SB_ANSWER_FOREIGN, /* it ends: reason cross-protocol */
 	SB_ANSWER_QUIT,    /* it ends: reason done */
 	SB_ANSWER_LATER,   /* it is not known yet: to be answered when it is */
 };

@@ -53,6 +53,12 @@ int sb_session_say_line(struct sb_session *s, struct sb_op *op)
 void sb_session_answer(struct sb_session *s, enum sb_answer what, const struct sb_plan *plan, struct sb_pace *pace,
 		       uint64_t now)
 {
+	static const enum sb_reason ends[] = {
+		[SB_ANSWER_REFUSE] = SB_WHY_LINE,
+		[SB_ANSWER_FOREIGN] = SB_WHY_FOREIGN,
+		[SB_ANSWER_QUIT] = SB_WHY_DONE,
+		[SB_ANSWER_LATER] = SB_WHY_NONE,
+	};
 	struct sb_leg *leg = &s->leg;
 	uint32_t n = line_of(s);
 
@@ -63,8 +69,8 @@ void sb_session_answer(struct sb_session *s, enum sb_answer what, const struct s
 	if (what == SB_ANSWER_SERVE)
 		s->plan = plan;
 	sb_session_begin(s, pace, now);
-	if (what == SB_ANSWER_REFUSE || what == SB_ANSWER_QUIT) {
-		sb_session_finish(s, what == SB_ANSWER_REFUSE ? SB_WHY_LINE : SB_WHY_DONE, now);
+	if (ends[what]) {
+		sb_session_finish(s, ends[what], now);
 		return;
 	}
 	if (s->door == SB_DOOR_CONTROL && leg->n > 0 && sb_session_is_at_door(s, true, leg->is_eof, now))

@@ -139,11 +139,17 @@ static int serve_line(struct sb_server *srv, struct sb_conn *c, struct sb_show *
 /* ---- any line ---- */
 
 /* Without its marker; *skipped is how many bytes that is, so that columns are of what was sent. */
-static struct sb_slice unmarked(struct sb_slice text, uint32_t *skipped)
+static struct sb_slice unmarked(struct sb_slice text, uint32_t *skipped, struct sb_fault *fault)
 {
-	bool is_marked = text.n >= SB_DOOR_MARK_N && memcmp(text.p, SB_DOOR_MARK, SB_DOOR_MARK_N) == 0;
-
-	*skipped = is_marked ? SB_DOOR_MARK_N : 0;
+	*skipped = 0;
+	if (!sb_door_is_marked(text))
+		return text;
+	if (memcmp(text.p, SB_DOOR_MARK, SB_DOOR_MARK_N) == 0)
+		*skipped = SB_DOOR_MARK_N;
+	else
+		sb_fault_set(fault, SB_E_UNKNOWN, SB_DOOR_MARK_N - 1,
+			     "version %c of the lines is not known here: this server speaks SB1",
+			     text.p[SB_DOOR_MARK_N - 2]);
 	return sb_slice_skip(text, *skipped);
 }
 
@@ -201,27 +207,35 @@ static void hash_rest(struct sb_conn *c, struct sb_show *show, struct sb_slice t
 		sb_receipt_hash_in(&show->receipt, sb_slice_skip(all, text.n));
 }
 
+/* A typing error on a control connection is no reason to take its ports away. */
+static enum sb_answer refusal(const struct sb_show *show, struct sb_slice text)
+{
+	if (!show->is_control)
+		return SB_ANSWER_REFUSE;
+	return sb_door_is_foreign(text) ? SB_ANSWER_FOREIGN : SB_ANSWER_CONTROL;
+}
+
 void sb_heard(struct sb_server *srv, struct sb_conn *c, struct sb_slice text)
 {
 	struct sb_fault fault = {0};
 	enum sb_answer answer = SB_ANSWER_REFUSE;
 	uint32_t skipped;
-	struct sb_slice line = unmarked(text, &skipped);
+	struct sb_slice line = unmarked(text, &skipped, &fault);
 	struct sb_show *show;
 
 	if (!c->session.pace)
 		c->session.pace = sb_show_lend(srv, c);
 	show = sb_show_of(&c->session);
-	if (line.n >= LISTEN_N && memcmp(line.p, LISTEN, LISTEN_N) == 0) {
+	if (!fault.code && line.n >= LISTEN_N && memcmp(line.p, LISTEN, LISTEN_N) == 0) {
 		listen(srv, c, show, sb_slice_skip(line, LISTEN_N), &fault);
 		answer = SB_ANSWER_CONTROL;
-	} else if (read_line(srv, show, line, &fault) == 0) {
+	} else if (!fault.code && read_line(srv, show, line, &fault) == 0) {
 		obey(srv, c, show, &answer, &fault);
 	}
 	if (fault.code) {
 		fault.col += fault.col ? skipped : 0;
 		sb_show_fault(show, &fault);
-		answer = show->is_control ? SB_ANSWER_CONTROL : SB_ANSWER_REFUSE;
+		answer = refusal(show, text);
 	}
 	log_line(srv, c, text, &fault);
 	if (answer == SB_ANSWER_SERVE)

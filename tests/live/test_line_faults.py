@@ -3,6 +3,7 @@
 
 Numbers are those of the list of faults; the files of the groups have what needs no line."""
 import json
+import random
 import re
 import socket
 import subprocess
@@ -47,14 +48,25 @@ def test_A11_an_unknown_verb_is_refused_and_drained(serve, io):
         assert got.startswith(b'-ERR col=5 ') and how == 'eof'
 
 
-def test_A12_another_marker_is_payload_and_no_line_of_control(serve):
-    server = serve('ECHO')
-    assert exchanged(server, b'SB2 ECHO frag=1\nhello') == b'SB2 ECHO frag=1\nhello'
-    with Control(server) as control:
-        assert control('LIMITS').startswith('+OK bytes=')
+@pytest.mark.parametrize('bites', [1, 3, 100])
+def test_A12_the_marker_of_another_version_is_refused_and_drained(serve, io, bites):
+    server = serve(None, '--listen', 'tcp://127.0.0.1:0,ECHO', '--listen', 'tcp://127.0.0.1:0,ECHO preamble=off',
+                   '--io', io)
+    data = b'SB2 ECHO frag=1\nhello'
+    with server.connect() as client:
+        for at in range(0, len(data), bites):
+            client.sendall(data[at:at + bites])
+        assert take(client, 8) == b'-ERR col'
+        client.sendall(b'x' * 1000)
+        finish(client)
+        assert take_all(client) == (b'=3 version 2 of the lines is not known here: this server speaks SB1\n', 'eof')
+    assert server.close_of()['reason'] == 'line'
+    with server.connect(1) as client:
+        assert harness.exchange(client, data)[0] == data
     with Control(server) as control:
         control.listen('ECHO')
-        assert control('SB2 LISTEN ECHO').startswith('-ERR col=1')
+        assert control('SB3 LISTEN ECHO').startswith('-ERR col=3 version 3 ')
+        assert control('SB1 LIMITS').startswith('+OK bytes=')
 
 
 @pytest.mark.parametrize('key', ['frag=1', 'gap=1ms', 'gate=ack', 'close=rst', 'limit=9', 'opt.SO_KEEPALIVE=1'])
@@ -105,20 +117,40 @@ OTHER_PROTOCOLS = {
 
 
 @pytest.mark.parametrize('name', OTHER_PROTOCOLS)
-def test_A25_A26_A27_another_protocol_is_payload_and_no_line_of_control(serve, name):
+def test_A25_A26_A27_another_protocol_is_payload_and_ends_a_control_connection(serve, name):
     data = OTHER_PROTOCOLS[name]
     server = serve('ECHO')
     assert exchanged(server, data) == data
     with Control(server) as control:
         control.listen('ECHO')
-        control.sock.sendall(data)
+        control.sock.sendall(data + b'\nLISTEN ECHO\n' * 2)
+        got, how = take_all(control.sock)  # its side is still open
+        assert how == 'eof' and len(got) < 200
+        assert re.fullmatch(rb'-ERR (col=\d+ )?[^\n]+\n', got)
         finish(control.sock)
-        got, how = take_all(control.sock)
-    assert how == 'eof' and len(got) < 400
-    assert all(line.startswith(b'-ERR col=') or line == b'+OK' for line in got.splitlines()), got
-    assert got.startswith(b'-ERR col=')
+        assert server.close_of(control.sock)['reason'] == 'cross-protocol'
     with Control(server) as control:
         assert control.text('LIST').count('\n') == 1  # nothing was made of it, and its own port is gone
+
+
+def test_A28_random_bytes_end_a_control_connection_with_the_first_bad_line(serve):
+    server = serve('ECHO')
+    with Control(server) as control:
+        control.listen('ECHO')
+        control.sock.sendall(random.Random(28).randbytes(1 << 20))
+        finish(control.sock)
+        got, how = take_all(control.sock)
+        assert how == 'eof' and got.count(b'-ERR') == got.count(b'\n') == 1
+        assert server.close_of(control.sock)['reason'] == 'cross-protocol'
+
+
+def test_a_typing_error_leaves_a_control_connection_its_ports(serve):
+    server = serve('ECHO')
+    with Control(server) as control:
+        control.listen('ECHO')
+        for line in ('LSIT', '', 'LISTEN ECHO frag', 'LISTEN ECHO frag=x', 'GET /'):
+            assert control(line).startswith('-ERR ')
+        assert control.text('LIST').count('\n') == 2
 
 
 def test_A30_one_more_than_a_list_may_have(serve):

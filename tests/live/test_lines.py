@@ -136,7 +136,7 @@ def test_half_a_line_and_the_end(serve):
         assert answer_of(client) == '-ERR col=16 the line does not end: LF is missing'
 
 
-@pytest.mark.parametrize('payload', [b'S', b'SB', b'SB1', b'SB2 ECHO\n', b'hello', b'sB1 ECHO\n'])
+@pytest.mark.parametrize('payload', [b'S', b'SB', b'SB1', b'SB1\nECHO\n', b'SBx ECHO\n', b'hello', b'sB1 ECHO\n'])
 def test_what_is_no_line_is_payload(serve, payload):
     server = serve('ECHO')
     with server.connect() as client:

@@ -18,7 +18,11 @@ static void what_is_a_line(void **state)
 	(void)state;
 	expect_look(SB_DOOR_MARKED, "hello", false, SB_DOOR_PAYLOAD, 0);
 	expect_look(SB_DOOR_MARKED, "s", false, SB_DOOR_PAYLOAD, 0);
-	expect_look(SB_DOOR_MARKED, "SB2 ECHO\n", false, SB_DOOR_PAYLOAD, 0);
+	expect_look(SB_DOOR_MARKED, "SB2 ECHO\nx", false, SB_DOOR_LINE, 9);
+	expect_look(SB_DOOR_MARKED, "SB0", false, SB_DOOR_WAIT, 0);
+	expect_look(SB_DOOR_MARKED, "SB2ECHO\n", false, SB_DOOR_PAYLOAD, 0);
+	expect_look(SB_DOOR_MARKED, "SB: ECHO\n", false, SB_DOOR_PAYLOAD, 0);
+	expect_look(SB_DOOR_MARKED, "SB/ ECHO\n", false, SB_DOOR_PAYLOAD, 0);
 	expect_look(SB_DOOR_MARKED, "SB1\n", false, SB_DOOR_PAYLOAD, 0);
 	for (size_t n = 1; n < 4; n++) {
 		char part[5] = "SB1 ";
@@ -34,6 +38,27 @@ static void what_is_a_line(void **state)
 	expect_look(SB_DOOR_MARKED, "SB1 \n", false, SB_DOOR_LINE, 5);
 	expect_look(SB_DOOR_CONTROL, "LIST", false, SB_DOOR_WAIT, 0);
 	expect_look(SB_DOOR_CONTROL, "\nLIST\n", false, SB_DOOR_LINE, 1);
+}
+
+static void a25_what_is_of_another_protocol(void **state)
+{
+	static const char *const foreign[] = {"GET / HTTP/1.1\r\n", " HTTP/1.1\n", "X HTTP/1.0\n", "\r\n",
+					      "\x16\x03\x01\n",     "LIST\x80\n",  "\x7f\n",       "LI\rST\r\n",
+					      "\tLIST\r\n"};
+	static const char *const ours[] = {"\n",        "LIST\r\n",         "LSIT\n",   "LISTEN ECHO frag\n",
+					   "GET /\r\n", "LIST HTTP/1.1x\n", "LI\x16ST", "~\n"};
+	static uint8_t bytes[SB_DOOR_LINE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		if (!sb_door_is_foreign(sb_slice_cstr(foreign[i])))
+			fail_msg("\"%s\" is taken for ours", foreign[i]);
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (sb_door_is_foreign(sb_slice_cstr(ours[i])))
+			fail_msg("\"%s\" is taken for another's", ours[i]);
+	memset(bytes, 'x', sizeof(bytes));
+	assert_true(sb_door_is_foreign(sb_slice(bytes, sizeof(bytes))));
+	assert_false(sb_door_is_foreign(sb_slice(bytes, sizeof(bytes) - 1)));
 }
 
 /* A line that is too long is one as soon as that is clear, and no more of it than shows it. */
@@ -80,7 +105,7 @@ static void answer(struct drive *d, enum sb_answer what, const char *text, const
 
 static void payload_is_echoed_as_ever(void **state)
 {
-	static const char *const streams[] = {"hello", "S", "SB", "SB1", "SB2 ECHO\n", "S\0", "XSB1 ECHO\n"};
+	static const char *const streams[] = {"hello", "S", "SB", "SB1", "SBx ECHO\n", "S\0", "XSB1 ECHO\n"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
@@ -188,6 +213,23 @@ static void control_takes_line_after_line(void **state)
 	drive_end(&d);
 }
 
+static void a25_control_ends_with_the_answer(void **state)
+{
+	struct drive d;
+
+	(void)state;
+	begin(&d);
+	drive_text(&d, "SB1 LIST\nGET / HTTP/1.1\r\nLIST\n");
+	answer(&d, SB_ANSWER_CONTROL, "one\n", NULL);
+	assert_string_equal(d.said, "GET / HTTP/1.1\r\n");
+	answer(&d, SB_ANSWER_FOREIGN, "-ERR\n", NULL);
+	drive_expect_out(&d, sb_slice_cstr("one\n-ERR\n"));
+	drive_expect(&d, "RLSLSFR", SB_WHY_FOREIGN);
+	assert_int_equal(d.s.dropped, 5);
+	drive_fin(&d);
+	drive_end(&d);
+}
+
 static void half_a_line_has_the_time_of_a_frame(void **state)
 {
 	struct drive d;
@@ -205,6 +247,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_a_line),
+		cmocka_unit_test(a25_what_is_of_another_protocol),
 		cmocka_unit_test(too_long_for_a_line),
 		cmocka_unit_test(payload_is_echoed_as_ever),
 		cmocka_unit_test(a_part_of_the_marker_is_held),
@@ -212,6 +255,7 @@ int main(void)
 		cmocka_unit_test(a_source_drops_what_follows_its_line),
 		cmocka_unit_test(a_refused_line_ends_it),
 		cmocka_unit_test(control_takes_line_after_line),
+		cmocka_unit_test(a25_control_ends_with_the_answer),
 		cmocka_unit_test(half_a_line_has_the_time_of_a_frame),
 	};
 
