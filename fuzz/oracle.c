@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/session_time.h"
 #include "found.h"
 
 uint32_t oracle_number(const struct run *r, const struct sim_conn *c)
@@ -362,6 +363,13 @@ static void check_held(const struct run *r, const struct sim_conn *c, const stru
 			 size);
 }
 
+/* Whoever is reset ends at once, whatever else was waited for; only who is not to read does not see it. */
+static void check_gone(const struct run *r, const struct sim_conn *c, const struct sb_session *s)
+{
+	if (c->is_rst && c->err && !c->is_late_in && !sb_session_is_paused(s) && !r->srv->io.is_held)
+		sb_found("%s: connection %u: was reset, and is still there", r->backend, oracle_number(r, c));
+}
+
 /* After the second stop nobody is left, and after the first nobody comes. */
 static void check_stopped(const struct run *r)
 {
@@ -381,6 +389,8 @@ void oracle_rest(struct run *r)
 		struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = oracle_conn(r, c->fd);
 
+		if (conn)
+			check_gone(r, c, &conn->session);
 		if (conn && line_is_judged_late(r, c))
 			asked_check_rest(r, c, &conn->session);
 		if (!conn || line_is_judged_late(r, c))

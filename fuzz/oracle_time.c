@@ -146,8 +146,8 @@ void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, si
 		log_option(r, p, call, res);
 	else if (call == SIM_CALL_SEND || call == SIM_CALL_RECV)
 		log_io(r, c, call, res);
-	if (res < 0 && res != -EAGAIN && res != -EINTR && (call == SIM_CALL_RECV || call == SIM_CALL_SEND) &&
-	    p->failed == 0)
+	if (res < 0 && res != -EAGAIN && res != -EINTR && p->failed == 0 &&
+	    (call == SIM_CALL_RECV || call == SIM_CALL_SEND || call == SIM_CALL_DIALED))
 		p->failed = (int)res;
 	if (res <= 0 || is_late)
 		return;

@@ -234,7 +234,7 @@ static void carry_out(struct life *l, const struct sb_op *op)
 		if (l->is_receiving)
 			sb_found("%s: asks for a second RECV", l->name);
 		l->is_receiving = true;
-		l->had_more = false;
+		l->is_watching = l->had_more = false;
 		l->want = op->want_max;
 		break;
 	case SB_OP_GATE:
@@ -243,6 +243,11 @@ static void carry_out(struct life *l, const struct sb_op *op)
 	case SB_OP_STEP:
 	case SB_OP_SETOPT:
 		carry_out_step(l, op);
+		break;
+	case SB_OP_WATCH:
+		if (l->is_watching || l->is_receiving)
+			sb_found("%s: watches, and %s already", l->name, l->is_receiving ? "reads" : "does");
+		l->is_watching = true;
 		break;
 	case SB_OP_SHUT:
 		done.kind = SB_OP_SHUT;
@@ -294,7 +299,7 @@ static void compare_op(const struct life *l, const struct sb_op *op, const struc
 
 static void pump(struct life *l)
 {
-	static const char *const names[] = {"", "RECV", "SEND", "SHUT", "CLOSE", "STEP", "SETOPT", "", "GATE"};
+	static const char *const names[] = {"", "RECV", "SEND", "SHUT", "CLOSE", "STEP", "SETOPT", "", "GATE", "WATCH"};
 	struct sb_op op;
 	int steps = 0;
 
@@ -336,6 +341,7 @@ void life_open(struct life *l, struct life_room *room, const struct sb_plan *pla
 	l->out_hash = l->hash = 1469598103u;
 	sb_session_open(&l->s, plan, plan->is_paced ? &l->pace : NULL, l->now);
 	model_open(&l->m, model, limit, room->stream, room->is_end, l->now);
+	l->m.has_pace = plan->is_paced;
 	if (plan->is_paced && l->answer) {
 		l->m.answer = l->answer < sizeof(answer) ? l->answer : sizeof(answer);
 		l->pace.said = sb_slice(answer, l->m.answer);
@@ -409,6 +415,20 @@ static void recv_error(struct life *l, int err)
 		model_recv_failed(&l->m, err);
 }
 
+/* Nothing is read now, and the peer has reset: only that is told. */
+static void deliver_gone(struct life *l)
+{
+	struct sb_done done = {.kind = SB_OP_WATCH, .res = -ECONNRESET};
+
+	if (!l->is_watching || !l->is_rst || l->is_closed)
+		return;
+	tell("  watch: gone");
+	l->is_watching = false;
+	sb_session_event(&l->s, &done, l->now);
+	model_gone(&l->m, done.res);
+	pump(l);
+}
+
 static bool has_news(const struct life *l)
 {
 	if (!l->is_receiving || l->is_closed || (l->had_more && l->is_sending && !l->is_fill))
@@ -464,6 +484,7 @@ void life_run(struct life *l)
 		if (++steps > STEPS_MAX)
 			sb_found("%s: receives without end", l->name);
 	}
+	deliver_gone(l);
 }
 
 void life_gate(struct life *l, int res)
@@ -558,6 +579,8 @@ static void afterlife(struct life *l)
 	done = (struct sb_done){.kind = SB_OP_RECV, .res = -ECONNRESET};
 	sb_session_event(&l->s, &done, l->now);
 	done = (struct sb_done){.kind = SB_OP_GATE, .res = -EPERM};
+	sb_session_event(&l->s, &done, l->now);
+	done = (struct sb_done){.kind = SB_OP_WATCH, .res = -ECONNRESET};
 	sb_session_event(&l->s, &done, l->now);
 	sb_session_tick(&l->s, l->now + 48 * SB_H);
 	sb_session_finish(&l->s, SB_WHY_STOP, l->now);

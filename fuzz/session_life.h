@@ -54,7 +54,7 @@ struct life {
 	bool holds_gate; /* a gate opens when the script says so, not at once */
 	bool is_hasty;   /* a recv completes while SHUT is carried out */
 	/* Outstanding ops. */
-	bool is_receiving, is_sending, is_fill, had_more, is_gated;
+	bool is_receiving, is_sending, is_fill, had_more, is_gated, is_watching;
 	uint32_t want, send_n;
 	/* What was lent in this round, and where held bytes are. */
 	uint8_t *lent;

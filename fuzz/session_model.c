@@ -318,6 +318,12 @@ void model_eof(struct session_model *m, uint64_t now)
 	model_finish(m, m->heard > m->whole ? SB_WHY_TRUNCATED : SB_WHY_EOF, now);
 }
 
+void model_gone(struct session_model *m, int err)
+{
+	m->is_watching = false;
+	lost(m, err);
+}
+
 void model_recv_failed(struct session_model *m, int err)
 {
 	m->is_reading = false;
@@ -412,6 +418,7 @@ static struct model_op next_recv(struct session_model *m)
 	if (m->phase == MODEL_RUN && m->stop_ns > 0 && m->in < m->stop_at && op.n > m->stop_at - m->in)
 		op.n = m->stop_at - m->in;
 	m->is_reading = true;
+	m->is_watching = false;
 	return op;
 }
 
@@ -475,6 +482,10 @@ struct model_op model_next(struct session_model *m)
 	}
 	if (wants_recv(m, has_answer))
 		return next_recv(m);
+	if (m->has_pace && !m->is_watching && !m->is_reading && !m->is_sending && !model_is_paused(m)) {
+		m->is_watching = true;
+		return (struct model_op){.kind = SB_OP_WATCH};
+	}
 	return (struct model_op){.kind = SB_OP_NONE};
 }
 

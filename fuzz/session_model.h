@@ -77,6 +77,7 @@ struct session_model {
 	int broken;          /* SB_E_*, */
 	uint64_t broken_at;  /* proved by this byte */
 	bool is_eof, is_reading, is_sending;
+	bool has_pace, is_watching; /* what it sends is shaped; WATCH is outstanding */
 	struct model_steps steps;
 	bool is_shut;              /* a step has said our FIN */
 	bool is_proving;           /* the gate is a step's, … */
@@ -101,6 +102,7 @@ void model_open(struct session_model *m, const struct plan_model *plan, const ui
 void model_bytes(struct session_model *m, const uint8_t *p, size_t n, bool is_last, uint64_t now);
 void model_eof(struct session_model *m, uint64_t now);
 void model_recv_failed(struct session_model *m, int err);
+void model_gone(struct session_model *m, int err);
 void model_sent(struct session_model *m, uint64_t n, uint64_t now);
 void model_send_failed(struct session_model *m, int err);
 void model_gate_done(struct session_model *m, int res, uint64_t now);

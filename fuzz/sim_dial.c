@@ -52,5 +52,8 @@ int sb_sys_connected(struct sb_sys *k, int fd)
 		sb_found("kernel: descriptor %d is asked what came of its connect, which has not been answered", fd);
 	c->err = 0;
 	sim_progress(k);
+	/* Of those that have come, it says that they are gone. */
+	if (!c->is_dialed && k->on_done)
+		k->on_done(k, c, SIM_CALL_DIALED, 0, r);
 	return r;
 }

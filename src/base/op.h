@@ -25,6 +25,7 @@ enum sb_op_kind {
 	SB_OP_SETOPT,  /* a socket option; iov[0]: its name, iov[1]: its value, as the line has them */
 	SB_OP_LINE,    /* iov[0] is a line for the server: it answers by sb_session_answer() */
 	SB_OP_GATE,    /* wait until the peer has read what was sent; arg: tier */
+	SB_OP_WATCH,   /* say when the connection has gone: res is why. Given up for the next RECV, which says so too */
 	SB_OP_LISTEN,  /* make a port; arg: the program's index */
 	SB_OP_CONNECT, /* a stream, to dst or to the path in iov[0], its NUL included */
 	SB_OP_DGRAM,   /* receive one datagram, at most want_max bytes */

@@ -364,6 +364,12 @@ static void on_gate(struct sb_session *s, const struct sb_done *done, uint64_t n
 	sb_session_kill(s, SB_WHY_GATE, SB_CLOSE_RESET);
 }
 
+static void on_gone(struct sb_session *s, const struct sb_done *done)
+{
+	s->is_watching = false;
+	broken(s, done->res);
+}
+
 /* That the connection is gone, its next recv says better; but that of a FORWARD's other end may have been the last. */
 static void on_shut(struct sb_session *s, const struct sb_done *done)
 {
@@ -381,6 +387,8 @@ void sb_session_event(struct sb_session *s, const struct sb_done *done, uint64_t
 		on_sent(s, done, now);
 	else if (done->kind == SB_OP_GATE)
 		on_gate(s, done, now);
+	else if (done->kind == SB_OP_WATCH)
+		on_gone(s, done);
 	else if (done->kind == SB_OP_STEP)
 		sb_steps_begin(s, now);
 	else if (done->kind == SB_OP_SETOPT)
@@ -464,6 +472,22 @@ static int say_recv(struct sb_session *s, struct sb_op *op)
 		want = stop_at(s) - leg->in;
 	*op = (struct sb_op){.kind = SB_OP_RECV, .want_max = (uint32_t)want};
 	leg->is_receiving = true;
+	s->is_watching = false;
+	return 1;
+}
+
+/* Time, its gate or an answer is all that it waits for, and nobody would tell it that its peer has gone. But stopread
+ * leaves the socket alone; and of a FORWARD there is another who wants what is still to be sent. */
+static bool wants_watch(const struct sb_session *s)
+{
+	return s->pace && !s->is_watching && !s->across && !s->leg.is_receiving && !s->leg.is_sending &&
+	       !sb_session_is_paused(s);
+}
+
+static int say_watch(struct sb_session *s, struct sb_op *op)
+{
+	*op = (struct sb_op){.kind = SB_OP_WATCH};
+	s->is_watching = true;
 	return 1;
 }
 
@@ -521,7 +545,7 @@ int sb_session_next(struct sb_session *s, struct sb_op *op)
 		return 1;
 	if (wants_recv(s))
 		return say_recv(s, op);
-	return 0;
+	return wants_watch(s) ? say_watch(s, op) : 0;
 }
 
 void sb_session_fill(const struct sb_session *s, uint8_t *out, size_t n)

@@ -92,6 +92,7 @@ struct sb_session {
 	bool is_down : 1;            /* of a FORWARD: what the server says, on its way to the client */
 	uint8_t how : 1;             /* enum sb_close_how of the CLOSE */
 	bool is_closing : 1;         /* CLOSE is to be said next */
+	bool is_watching : 1;        /* WATCH is outstanding */
 };
 
 /* Steps of the line run: see steps.h. */

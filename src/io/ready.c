@@ -91,6 +91,8 @@ void sb_ready_report(struct sb_io *io, uint32_t slot, uint32_t bits)
 		s->ready |= SB_READY_LAST;
 	if (bits & (SB_POLL_OUT | SB_POLL_HUP | SB_POLL_ERR))
 		s->ready |= SB_READY_OUT;
+	if (bits & (SB_POLL_HUP | SB_POLL_ERR))
+		s->ready |= SB_READY_GONE;
 	requeue(io->ready, slot);
 }
 
@@ -254,6 +256,26 @@ static int do_out(struct sb_io *io, uint32_t i, struct sb_done *done)
 	return 1;
 }
 
+/* Ended in order, it has no error: then nobody is told, nor asks on, since a level would go on reporting it. */
+static int do_gone(struct sb_io *io, uint32_t i, struct sb_done *done)
+{
+	struct sb_ready_slot *s = &io->ready->slot[i];
+	int err = sb_sys_connected(io->sys, s->fd);
+
+	exhausted(s, SB_READY_GONE);
+	disarm(io, i, SB_READY_GONE);
+	*done = done_of(s, i, SB_OP_WATCH, err);
+	return err < 0;
+}
+
+/* Output first: what is sent frees what is read into. */
+static int do_one(struct sb_io *io, uint32_t i, unsigned can, struct sb_done *done)
+{
+	if (can & SB_READY_OUT)
+		return do_out(io, i, done);
+	return can & SB_READY_IN ? do_in(io, i, done) : do_gone(io, i, done);
+}
+
 int sb_ready_next(struct sb_io *io, struct sb_done *done)
 {
 	struct sb_ready *r = io->ready;
@@ -269,8 +291,7 @@ int sb_ready_next(struct sb_io *io, struct sb_done *done)
 		if (!can)
 			continue;
 		r->is_stuck = false;
-		/* Output first: what is sent frees what is read into. */
-		if (can & SB_READY_OUT ? do_out(io, i, done) : do_in(io, i, done))
+		if (do_one(io, i, can, done))
 			return 1;
 	}
 	return 0;
@@ -344,8 +365,13 @@ int sb_ready_submit(struct sb_io *io, const struct sb_op *op, struct sb_done *do
 		return submit_connect(io, op, done);
 	if (op->kind == SB_OP_REPLY)
 		return submit_reply(io, op, done);
+	if (op->kind == SB_OP_WATCH) {
+		arm(io, op->handle.slot, SB_READY_GONE);
+		return 0;
+	}
 	s->want_max = op->want_max;
 	s->has_room = op->flags & SB_OP_ROOM;
+	s->armed &= (uint8_t)~SB_READY_GONE;
 	arm(io, op->handle.slot, SB_READY_IN);
 	return 0;
 }

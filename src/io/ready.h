@@ -19,6 +19,7 @@ enum sb_ready_bits {
 	SB_READY_IN = 1,   /* RECV, ACCEPT, DGRAM, WAKE */
 	SB_READY_OUT = 2,  /* SEND, CONNECT */
 	SB_READY_LAST = 4, /* ready only: FIN, RST or urgent data is near, so a short read proves nothing */
+	SB_READY_GONE = 8, /* WATCH: an error, or the end of both directions */
 };
 
 struct sb_ready_slot {

@@ -325,6 +325,13 @@ static void arm(struct sb_server *srv, struct sb_conn *c)
 	srv->io.backend->ops->submit(&srv->io, &op, &done);
 }
 
+static void watch(struct sb_server *srv, const struct sb_op *op)
+{
+	struct sb_done done;
+
+	srv->io.backend->ops->submit(&srv->io, op, &done);
+}
+
 /* Later is looked at when the earlier comes. */
 static void set_timer(struct sb_server *srv, const struct sb_conn *c)
 {
@@ -353,6 +360,9 @@ static bool run_one(struct sb_server *srv, struct sb_conn *c)
 			break;
 		case SB_OP_RECV:
 			c->want = op.want_max & 0x1ffff;
+			break;
+		case SB_OP_WATCH:
+			watch(srv, &op);
 			break;
 		case SB_OP_SHUT:
 			shut(srv, c);

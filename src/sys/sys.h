@@ -25,7 +25,8 @@ int sb_sys_listen(struct sb_sys *sys, int fd, int backlog);
 int sb_sys_accept(struct sb_sys *sys, int fd, struct sb_addr *peer);
 int sb_sys_connect(struct sb_sys *sys, int fd, const struct sb_addr *addr);
 int sb_sys_connect_unix(struct sb_sys *sys, int fd, const char *path);
-/* What came of a connect that said -EINPROGRESS, once there is room to send: 0 or -errno (SO_ERROR). */
+/* What came of a connect that said -EINPROGRESS, once there is room to send, or what has become of a stream since: 0 or
+ * -errno (SO_ERROR). It is told once. */
 int sb_sys_connected(struct sb_sys *sys, int fd);
 int sb_sys_sockname(struct sb_sys *sys, int fd, struct sb_addr *addr);
 int sb_sys_peername(struct sb_sys *sys, int fd, struct sb_addr *addr);

@@ -42,7 +42,7 @@ struct drive {
 	char ops[DRIVE_OPS]; /* R RECV, S SEND, G GATE, L LINE, T STEP, O SETOPT, F SHUT, C CLOSE, X RST */
 	size_t ops_n;
 	size_t lines_n; /* bytes that were lines */
-	bool is_receiving, is_sending, is_gated;
+	bool is_receiving, is_sending, is_gated, is_watching;
 	int32_t opt_res; /* what SETOPT completes with */
 	bool holds_gate; /* a gate opens only when the test says so */
 	int gates;
@@ -184,6 +184,7 @@ static inline void drive_recv(struct drive *d, const struct sb_op *op)
 	const struct sb_session *s = &d->s;
 
 	assert_false(d->is_receiving);
+	d->is_watching = false;
 	assert_true(op->want_max > 0 && op->want_max <= d->plan.recv_max);
 	assert_true(s->leg.n + op->want_max <= SB_SESSION_HELD_MAX);
 	assert_true(s->leg.whole == 0 || s->plan->cuts.join);
@@ -265,6 +266,9 @@ static inline void drive_run(struct drive *d)
 			assert_in_range(op.iov[0].n, 1, SB_DOOR_LINE_MAX);
 			memcpy(d->said, op.iov[0].p, op.iov[0].n);
 			d->said[op.iov[0].n] = '\0';
+		} else if (op.kind == SB_OP_WATCH) {
+			assert_false(d->is_receiving || d->is_sending || d->is_watching);
+			d->is_watching = true;
 		} else if (op.kind == SB_OP_GATE) {
 			drive_note(d, 'G');
 			assert_false(d->is_gated || d->is_sending);
@@ -317,6 +321,17 @@ static inline void drive_fail(struct drive *d, int err)
 		d->is_receiving = false;
 	else
 		d->is_sending = false;
+	drive_event(d, &done);
+	drive_run(d);
+}
+
+/* It waits for time or a gate alone, and its peer resets. */
+static inline void drive_gone(struct drive *d)
+{
+	struct sb_done done = {.kind = SB_OP_WATCH, .res = -ECONNRESET};
+
+	assert_true(d->is_watching);
+	d->is_watching = false;
 	drive_event(d, &done);
 	drive_run(d);
 }

@@ -172,6 +172,54 @@ static void g116_a_hang_up_comes_after_the_data(void **state)
 	}
 }
 
+/* Only that it is gone is told, and nothing is read; RECV takes its place. */
+static void b43_a_watch_completes_when_the_connection_has_gone(void **state)
+{
+	static const struct linger now = {.l_onoff = 1};
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		for (uint32_t slot = 0; slot < 2; slot++) {
+			loop_tcp_pair(&l, slot);
+			loop_arm(&l, slot, SB_OP_WATCH, 0, 0);
+			loop_say(&l, slot, "data");
+			assert_int_equal(loop_turn(&l, 10), 0);
+			if (slot)
+				loop_recv(&l, slot);
+			if (slot)
+				loop_await(&l);
+			assert_int_equal(setsockopt(l.peer[slot], SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+			loop_hang_up(&l, slot);
+			if (slot) {
+				assert_int_equal(loop_turn(&l, 10), 0); /* nobody watches it any longer */
+				continue;
+			}
+			loop_await(&l);
+			loop_expect(&l, slot, SB_OP_WATCH, -ECONNRESET, "");
+			assert_int_equal(loop_turn(&l, 10), 0);
+		}
+	}
+}
+
+/* Both have closed in order: that is no error, and costs no turn after turn. */
+static void a_watch_says_nothing_of_an_end_in_order(void **state)
+{
+	struct loop l;
+
+	(void)state;
+	EACH_BACKEND(l)
+	{
+		loop_pair(&l, 0);
+		loop_arm(&l, 0, SB_OP_WATCH, 0, 0);
+		loop_hang_up(&l, 0);
+		assert_int_equal(loop_turn(&l, 10), 0);
+		assert_int_equal(l.io.ready->queued, 0);
+		assert_int_equal(l.io.ready->slot[0].armed, 0);
+	}
+}
+
 /* ---- sending ---- */
 
 static void an_empty_send_completes_when_there_is_room(void **state)
@@ -323,6 +371,8 @@ int main(void)
 		cmocka_unit_test(an_end_that_comes_later),
 		cmocka_unit_test(an_urgent_byte_does_not_stall),
 		cmocka_unit_test(g116_a_hang_up_comes_after_the_data),
+		cmocka_unit_test(b43_a_watch_completes_when_the_connection_has_gone),
+		cmocka_unit_test(a_watch_says_nothing_of_an_end_in_order),
 		cmocka_unit_test(an_empty_send_completes_when_there_is_room),
 		cmocka_unit_test(a_full_socket_says_when_there_is_room),
 		cmocka_unit_test(a_short_send_needs_no_eagain),

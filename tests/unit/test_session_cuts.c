@@ -170,6 +170,39 @@ static void delay_passes_before_each_reply(void **state)
 	drive_end(&d);
 }
 
+/* During a delay, behind a closed gate, and between two pieces; not while it reads, or is told not to. */
+static void b43_a_peer_that_has_gone_is_waited_for_no_longer(void **state)
+{
+	static const char *const lines[] = {"ECHO delay=10s", "ECHO frag=1 gate=ack", "ECHO frag=1 gap=1s"};
+	struct drive d;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		drive_init(&d, lines[i], false);
+		drive_open(&d);
+		d.holds_gate = true;
+		assert_false(d.is_watching);
+		drive_text(&d, "ab");
+		drive_gone(&d);
+		assert_string_equal(sb_reasons[d.s.reason].name, "reset");
+		assert_int_equal(d.closed, 1);
+		drive_end(&d);
+	}
+	drive_init(&d, "ECHO frag=1 stopread=1s", false);
+	drive_open(&d);
+	assert_false(d.is_watching);
+	drive_to(&d, d.now + SB_S);
+	assert_true(d.is_receiving);
+	d.holds_gate = true;
+	drive_text(&d, "ab");
+	assert_true(d.is_watching);
+	d.holds_gate = false;
+	drive_gate(&d, SB_GATE_READ);
+	assert_false(d.is_watching); /* it reads on, and hears of it so */
+	drive_fin(&d);
+	drive_end(&d);
+}
+
 static void join_sends_messages_together(void **state)
 {
 	struct drive d;
@@ -455,6 +488,7 @@ int main(void)
 		cmocka_unit_test(gap_passes_between_pieces),
 		cmocka_unit_test(gate_time_is_a_gap),
 		cmocka_unit_test(delay_passes_before_each_reply),
+		cmocka_unit_test(b43_a_peer_that_has_gone_is_waited_for_no_longer),
 		cmocka_unit_test(join_sends_messages_together),
 		cmocka_unit_test(join_reads_no_further_behind_a_closed_gate),
 		cmocka_unit_test(join_never_deadlocks),
