@@ -287,6 +287,7 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 
 	if (c->is_rst || c->is_gone || c->is_spoilt || c->err || r->stops > 1)
 		return;
+	cut_settle(r, c, &((struct run *)(uintptr_t)r)->peer[oracle_number(r, c)]);
 	/* The clock, and too many bytes, end it with a reset. */
 	is_over = p->reason == SB_WHY_STALLED || p->reason == SB_WHY_SLOW_READER || p->reason == SB_WHY_GATE ||
 		  end_at(r, c, p) <= r->k->now || (m->is_shaped && cut_of(r, c)->refused) ||
