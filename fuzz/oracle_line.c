@@ -209,7 +209,7 @@ static void check_foreign(const struct answers *a, bool is_one)
 	if (is_one && (a->at < a->n || a->s->reason != SB_WHY_FOREIGN))
 		sb_found("%s: connection %u: is refused a line of another protocol, and goes on, to end with %s",
 			 a->r->backend, number_of(a), sb_reasons[a->s->reason].name);
-	if (!is_one && a->at == a->n && a->s->reason == SB_WHY_FOREIGN)
+	if (!is_one && a->at == a->n && a->lines_from == a->c->in_n && a->s->reason == SB_WHY_FOREIGN)
 		sb_found("%s: connection %u: ends with cross-protocol, and it was a line of ours", a->r->backend,
 			 number_of(a));
 }

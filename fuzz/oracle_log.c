@@ -342,6 +342,10 @@ void log_over(struct run *r)
 		if (!l->due[i].is_done)
 			sb_found("%s: log: this has happened, and is not said: %s", r->backend,
 				 l->text + l->due[i].from);
+	for (uint32_t i = 0; i < SB_LOG_EVENTS; i++)
+		if (is_foreseen(i) && l->rate[i].suppressed > 0 && kinds[SB_LOG_SUPPRESSED].level <= l->level &&
+		    r->srv->log.lost == 0)
+			sb_found("%s: log: that lines of %s were suppressed is not said", r->backend, kinds[i].name);
 }
 
 /* ---- counters ---- */

@@ -482,7 +482,8 @@ struct model_op model_next(struct session_model *m)
 	}
 	if (wants_recv(m, has_answer))
 		return next_recv(m);
-	if (m->has_pace && !m->is_watching && !m->is_reading && !m->is_sending && !model_is_paused(m)) {
+	if (m->has_pace && !m->is_watching && !m->is_reading && !m->is_sending &&
+	    !(m->phase == MODEL_RUN && model_is_paused(m))) {
 		m->is_watching = true;
 		return (struct model_op){.kind = SB_OP_WATCH};
 	}

@@ -7,7 +7,7 @@
 
 #include "scenario/help.h"
 
-enum { HELP_COLUMN = 24 };
+enum { HELP_COLUMN = 24, LIST_REST_MAX = 64 };
 
 /* Puts its answer into the show's said. 0, or < 0 with *fault. */
 typedef int verb_fn(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault);
@@ -194,19 +194,36 @@ void sb_control_tick(struct sb_server *srv, struct sb_conn *c)
 
 /* ---- what there is ---- */
 
+/* A listener in a line of its own; false: it does not fit. */
+static bool list_one(struct sb_text *t, const struct sb_listener *l)
+{
+	struct sb_text before = *t;
+
+	sb_text_port(t, l);
+	sb_text_char(t, '\n');
+	if (t->lost == 0)
+		return true;
+	*t = before;
+	return false;
+}
+
 static int list(struct sb_server *srv, struct sb_conn *c, enum sb_answer *answer, struct sb_fault *fault)
 {
 	struct sb_show *show = sb_show_of(&c->session);
 	struct sb_text t;
+	uint64_t rest = 0;
 
 	(void)answer;
 	if (!begin_text(srv, show, &t, fault))
 		return SB_E_LIMIT;
-	for (uint32_t i = 0; i < srv->listeners_n; i++) {
-		if (srv->listeners[i].fd < 0)
-			continue;
-		sb_text_port(&t, &srv->listeners[i]);
-		sb_text_char(&t, '\n');
+	t.cap -= LIST_REST_MAX;
+	for (uint32_t i = 0; i < srv->listeners_n; i++)
+		if (srv->listeners[i].fd >= 0)
+			rest += !list_one(&t, &srv->listeners[i]);
+	t.cap += LIST_REST_MAX;
+	if (rest > 0) {
+		sb_text_u64(&t, rest);
+		sb_text_str(&t, " more, for which the answer has no room\n");
 	}
 	end_text(show, &t);
 	return 0;

@@ -212,12 +212,13 @@ static void say_suppressed(struct sb_log *log, const char *what, uint64_t lines,
 	sb_log_end(log);
 }
 
-void sb_log_sum_up(struct sb_log *log, uint64_t now)
+void sb_log_sum_up(struct sb_log *log, uint64_t now, bool is_last)
 {
 	for (int i = 0; i < SB_LOG_EVENTS; i++) {
 		bool has_room = SB_LOG_ROOM - log->waiting >= SB_LOG_LINE_MAX;
+		bool is_over = is_last || log->rate[i].second != now / SB_S;
 
-		if (log->rate[i].suppressed == 0 || log->rate[i].second == now / SB_S || !has_room)
+		if (log->rate[i].suppressed == 0 || !is_over || !has_room)
 			continue;
 		say_suppressed(log, events[i].name, log->rate[i].suppressed, now);
 		log->rate[i].suppressed = 0;

@@ -61,8 +61,8 @@ void sb_log_text(struct sb_log *log, const char *key, struct sb_slice text);
 void sb_log_addr(struct sb_log *log, const char *key, const struct sb_addr *a);
 void sb_log_time(struct sb_log *log, const char *key, uint64_t ns);
 
-/* Says what was suppressed in seconds that are over. */
-void sb_log_sum_up(struct sb_log *log, uint64_t now);
+/* Says what was suppressed in seconds that are over; is_last: in all, as far as there is room. */
+void sb_log_sum_up(struct sb_log *log, uint64_t now, bool is_last);
 
 /* A whole line that somebody else has made, its end included. False: there is no room for it, and it is lost. */
 bool sb_log_line(struct sb_log *log, struct sb_slice line);

@@ -251,6 +251,8 @@ void sb_server_fini(struct sb_server *server)
 		sb_sys_close(server->sys, server->spare_fd);
 	server->wake_fd = server->spare_fd = -1;
 	sb_receipts_end(server);
+	sb_log_flush(&server->log, server->sys);
+	sb_log_sum_up(&server->log, server->now, true);
 	sb_counters_log(server);
 	sb_log_flush(&server->log, server->sys);
 }
@@ -408,7 +410,7 @@ int sb_server_step(struct sb_server *server, int64_t wait_ns)
 	run_timers(server);
 	sb_gate_turn(server);
 	sb_late_turn(server);
-	sb_log_sum_up(&server->log, server->now);
+	sb_log_sum_up(&server->log, server->now, false);
 	if (server->receipt_log.waiting > 0)
 		sb_receipts_flush(server);
 	if (server->log.waiting > 0)

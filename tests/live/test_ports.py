@@ -73,6 +73,19 @@ def test_ports_go_with_their_control_connection(serve):
     assert server.event('close', reason='owner-gone')
 
 
+def test_a_list_that_is_too_long_says_how_much_is_missing(serve):
+    server = serve('ECHO')
+    cuts = ','.join(map(str, range(100, 164)))
+    with Control(server) as control:
+        for _ in range(200):
+            control.listen(f'ECHO cut={cuts}')
+        *rows, last = control.text('LIST').splitlines()
+        assert all(row.count(cuts) == 1 for row in rows[1:])
+        words = last.split(' ', 1)
+        assert words[1] == 'more, for which the answer has no room'
+        assert 100 < len(rows) < 201 and len(rows) + int(words[0]) == 201
+
+
 def test_keep_ends_too(serve):
     server = serve('ECHO')
     with Control(server) as control:

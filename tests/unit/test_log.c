@@ -308,19 +308,24 @@ static void what_is_over_the_rate_is_counted_and_said_once(void **state)
 	assert_int_equal(lines_of(written(k)), 10);
 	assert_true(say(k, SB_LOG_DROP, BEGAN)); /* each kind has its own */
 	written(k);
-	sb_log_sum_up(&k->log, BEGAN + SB_S - 1);
+	sb_log_sum_up(&k->log, BEGAN + SB_S - 1, false);
 	assert_string_equal(written(k), ""); /* the second is not over */
-	sb_log_sum_up(&k->log, BEGAN + SB_S);
+	sb_log_sum_up(&k->log, BEGAN + SB_S, false);
 	assert_string_equal(written(k), "1.000000 suppressed of=refuse lines=15\n");
-	sb_log_sum_up(&k->log, BEGAN + SB_S);
-	sb_log_sum_up(&k->log, BEGAN + 9 * SB_S);
+	sb_log_sum_up(&k->log, BEGAN + SB_S, false);
+	sb_log_sum_up(&k->log, BEGAN + 9 * SB_S, false);
 	assert_string_equal(written(k), "");
 	for (int i = 0; i < 12; i++)
 		n += say(k, SB_LOG_REFUSE, BEGAN + SB_S);
 	assert_int_equal(n, 20);
 	written(k);
-	sb_log_sum_up(&k->log, BEGAN + 5 * SB_S);
+	sb_log_sum_up(&k->log, BEGAN + 5 * SB_S, false);
 	assert_string_equal(written(k), "5.000000 suppressed of=refuse lines=2\n");
+	for (int i = 0; i < 11; i++)
+		say(k, SB_LOG_REFUSE, BEGAN + 6 * SB_S);
+	written(k);
+	sb_log_sum_up(&k->log, BEGAN + 6 * SB_S, true); /* the end comes first */
+	assert_string_equal(written(k), "6.000000 suppressed of=refuse lines=1\n");
 	for (int i = 0; i < 500; i++) /* no rate, no limit */
 		assert_true(say(k, SB_LOG_LISTENING, BEGAN));
 	close_kit(k);
@@ -371,16 +376,16 @@ static void d78_a_full_ring_loses_whole_lines_and_says_so(void **state)
 	for (int i = 0; i < 99; i++)
 		say(k, SB_LOG_LISTENING, BEGAN);
 	assert_int_equal(k->log.lost, 100);
-	sb_log_sum_up(&k->log, BEGAN);
+	sb_log_sum_up(&k->log, BEGAN, false);
 	assert_int_equal(k->log.lost, 100); /* not while it is full */
 	k->sys.room = SIZE_MAX;
 	text = written(k);
 	assert_int_equal(lines_of(text), fit);
 	assert_true(k->sys.n > SB_LOG_ROOM - 40 && k->sys.n <= SB_LOG_ROOM);
 	assert_int_equal(text[k->sys.n - 1], '\n');
-	sb_log_sum_up(&k->log, BEGAN + SB_S);
+	sb_log_sum_up(&k->log, BEGAN + SB_S, false);
 	assert_string_equal(written(k), "1.000000 suppressed of=all lines=100\n");
-	sb_log_sum_up(&k->log, BEGAN + 2 * SB_S);
+	sb_log_sum_up(&k->log, BEGAN + 2 * SB_S, false);
 	assert_string_equal(written(k), "");
 	close_kit(k);
 }
