@@ -129,7 +129,7 @@ void sb_session_excuse(struct sb_session *s, uint64_t now)
 /* A pause of ours is over: of reading, or between two pieces. */
 static void go_on(struct sb_session *s, uint64_t now)
 {
-	if (s->state == SB_STATE_RUN && sb_session_is_paused(s) && s->read_from <= now)
+	if (sb_session_is_paused(s) && s->read_from <= now)
 		s->read_from = 0;
 	if (sb_pace_is_waiting(s) && s->pace->gate == SB_PACE_OPEN && s->pace->until <= now) {
 		s->pace->until = 0;

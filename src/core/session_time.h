@@ -13,7 +13,7 @@ static inline uint64_t sb_session_limit(const struct sb_session *s, enum sb_limi
 /* Reading stops, for a time that the line has said. */
 static inline bool sb_session_is_paused(const struct sb_session *s)
 {
-	return s->read_from != SB_NEVER && s->read_from != 0;
+	return s->state == SB_STATE_RUN && s->read_from != SB_NEVER && s->read_from != 0;
 }
 
 /* Our side has ended, and reading goes on, for as long as any connection may last. */
