@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A session's life. Here is, in order: comparing, memory, ops, events, the end. See session_life.h. */
+ * A session's life. Here is, in order: ops, events, time, the end. See session_life.h. */
 #include "session_life.h"
 
 #include <errno.h>
@@ -26,68 +26,10 @@ SB_WRAPS static void note(struct life *l, uint64_t v)
 	l->hash = l->hash * 31 + v;
 }
 
-/* ---- comparing ---- */
-
-static void same(const struct life *l, const char *what, uint64_t is, uint64_t must)
+static void note_state(struct life *l)
 {
-	if (is != must)
-		sb_found("%s: %s is %llu, not %llu", l->name, what, u(is), u(must));
-}
-
-/* Counters of 32 bits stop at their end. */
-static uint64_t at_most(uint64_t v)
-{
-	return v < UINT32_MAX ? v : UINT32_MAX;
-}
-
-static void compare_scan(const struct life *l)
-{
-	const struct sb_scan *scan = &l->s.leg.scan;
-
-	same(l, "the error in the stream", (uint64_t)-scan->err, (uint64_t)-l->m.broken);
-	if (l->m.broken)
-		same(l, "its offset", scan->base, l->m.broken_at);
-}
-
-static void compare_held(const struct life *l)
-{
-	struct sb_slice held = sb_session_held(&l->s), must = model_held(&l->m);
-
-	if (plan_is_source(l->m.plan) && !model_in_steps(&l->m))
-		must.n = 0;
-	same(l, "held bytes", held.n, must.n);
-	if (held.n > SB_SESSION_HELD_MAX)
-		sb_found("%s: holds %zu bytes", l->name, held.n);
-	if (held.n && memcmp(held.p, must.p, held.n) != 0)
-		sb_found("%s: what it holds is not what came", l->name);
-}
-
-static void compare(struct life *l)
-{
-	static const uint8_t states[] = {[MODEL_RUN] = SB_STATE_RUN,
-					 [MODEL_FINISH] = SB_STATE_FINISH,
-					 [MODEL_DRAIN] = SB_STATE_DRAIN,
-					 [MODEL_CLOSED] = SB_STATE_CLOSED};
 	const struct sb_session *s = &l->s;
-	const struct session_model *m = &l->m;
 
-	same(l, "the state", s->state, states[m->phase]);
-	if (s->reason != m->reason)
-		sb_found("%s: the reason is %s, not %s", l->name, sb_reasons[s->reason].name,
-			 sb_reasons[m->reason].name);
-	same(l, "the errno", (uint64_t)-s->err, (uint64_t)-m->err);
-	same(l, "messages", s->frames, at_most(m->frames));
-	same(l, "bytes in", s->leg.in, m->in);
-	same(l, "bytes out", s->leg.out, m->out + m->answered);
-	same(l, "pieces", l->pace.pieces, m->pieces);
-	same(l, "bytes dropped", s->dropped, at_most(m->dropped));
-	same(l, "the deadline", sb_session_deadline(s), model_deadline(m));
-	same(l, "the step", l->pace.steps.at, m->steps.at);
-	compare_scan(l);
-	compare_held(l);
-	if (m->plan->service == PLAN_ECHO && !model_in_steps(m) && m->in != m->out + m->dropped + model_held(m).n)
-		sb_found("%s: of %llu bytes in, %llu went out, %llu were dropped", l->name, u(m->in), u(m->out),
-			 u(m->dropped));
 	note(l, s->reason + s->state * 7u + sb_session_deadline(s) % 1000000007 + s->leg.in * 5 + s->leg.out * 3);
 }
 
@@ -272,27 +214,27 @@ static void compare_option(const struct life *l, const struct sb_op *op)
 
 static void compare_op(const struct life *l, const struct sb_op *op, const struct model_op *must)
 {
-	same(l, "the op", op->kind, must->kind);
+	life_same(l, "the op", op->kind, must->kind);
 	if (op->kind == SB_OP_CLOSE)
-		same(l, "how it closes", op->arg, must->how);
+		life_same(l, "how it closes", op->arg, must->how);
 	if (op->kind == SB_OP_GATE)
-		same(l, "what the gate waits for", op->arg, must->tier);
+		life_same(l, "what the gate waits for", op->arg, must->tier);
 	if (op->kind == SB_OP_STEP)
-		same(l, "which step", op->arg, must->n);
+		life_same(l, "which step", op->arg, must->n);
 	if (op->kind == SB_OP_SETOPT)
 		compare_option(l, op);
 	if (op->kind == SB_OP_SEND && l->is_gated)
 		sb_found("%s: sends, and the gate is closed", l->name);
 	if (op->kind != SB_OP_SEND && op->kind != SB_OP_RECV)
 		return;
-	same(l, op->kind == SB_OP_SEND ? "the size of a SEND" : "the size of a RECV", op->want_max, must->n);
+	life_same(l, op->kind == SB_OP_SEND ? "the size of a SEND" : "the size of a RECV", op->want_max, must->n);
 	if (op->kind != SB_OP_SEND)
 		return;
-	same(l, "FILL", op->flags & SB_OP_FILL, must->is_fill ? SB_OP_FILL : 0);
+	life_same(l, "FILL", op->flags & SB_OP_FILL, must->is_fill ? SB_OP_FILL : 0);
 	if (must->is_fill)
 		return;
-	same(l, "the number of slices", op->iov_n, 1);
-	same(l, "bytes of a SEND", op->iov[0].n, must->n);
+	life_same(l, "the number of slices", op->iov_n, 1);
+	life_same(l, "bytes of a SEND", op->iov[0].n, must->n);
 	if (memcmp(op->iov[0].p, next_bytes(l), must->n) != 0)
 		sb_found("%s: sends what is not the answer, at %llu", l->name, u(l->m.out));
 }
@@ -318,7 +260,8 @@ static void pump(struct life *l)
 		if (++steps > STEPS_MAX)
 			sb_found("%s: asks without end", l->name);
 	}
-	compare(l);
+	life_compare(l);
+	note_state(l);
 	life_keep(l);
 }
 
@@ -588,7 +531,7 @@ static void afterlife(struct life *l)
 	sb_session_excuse(&l->s, l->now + 1);
 	if (sb_session_next(&l->s, &op) || memcmp(&before, &l->s, sizeof(before)) != 0)
 		sb_found("%s: goes on after its CLOSE", l->name);
-	same(l, "the deadline after CLOSE", sb_session_deadline(&l->s), SB_NEVER);
+	life_same(l, "the deadline after CLOSE", sb_session_deadline(&l->s), SB_NEVER);
 	life_keep(l);
 	life_give_back(l);
 }

@@ -99,5 +99,8 @@ void life_keep(struct life *l);
 /* A buffer for n bytes that come, and room for them where the session may put them. */
 uint8_t *life_lend(struct life *l, const uint8_t *p, size_t n);
 void life_give_back(struct life *l);
+/* What can be seen of the session is as the model has it; and one value of it. */
+void life_compare(const struct life *l);
+void life_same(const struct life *l, const char *what, uint64_t is, uint64_t must);
 
 #endif

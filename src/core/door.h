@@ -40,8 +40,8 @@ enum sb_door_look sb_door_look(enum sb_door door, const uint8_t *p, size_t n, bo
 /* Whether a line begins with the marker, of whichever version. */
 bool sb_door_is_marked(struct sb_slice line);
 
-/* Whether a line of a control connection is of another protocol (TLS, PROXY, HTTP), or there is no end to it: nobody who
- * speaks in lines sends it, and what follows would be guessed at. */
+/* Whether a line of a control connection is of another protocol (TLS, PROXY, HTTP), or there is no end to it: nobody
+ * who speaks in lines sends it, and what follows would be guessed at. */
 bool sb_door_is_foreign(struct sb_slice line);
 
 #endif

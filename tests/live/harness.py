@@ -514,8 +514,22 @@ def own_network(test):
 
 def spoof(source, target, payload):
     """One datagram over IPv4 with a source address that is not ours, loopback only. Needs CAP_NET_RAW."""
+    udp = struct.pack('>HHHH', source[1], target[1], 8 + len(payload), 0) + payload
+    _send_raw(source[0], target[0], socket.IPPROTO_UDP, udp)
+
+
+def spoof_syn(source, target):
+    """One SYN of a connection that nobody wants, likewise."""
+    tcp = struct.pack('>HHIIBBHHH', source[1], target[1], 1, 0, 5 << 4, 2, 65535, 0, 0)
+    pseudo = socket.inet_aton(source[0]) + socket.inet_aton(target[0]) + struct.pack('>HH', 6, len(tcp)) + tcp
+    total = sum(struct.unpack(f'>{len(pseudo) // 2}H', pseudo))
+    total = (total & 0xffff) + (total >> 16)
+    checksum = ~((total & 0xffff) + (total >> 16)) & 0xffff
+    _send_raw(source[0], target[0], socket.IPPROTO_TCP, tcp[:16] + struct.pack('>HH', checksum, 0))
+
+
+def _send_raw(source, target, protocol, segment):
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        udp = struct.pack('>HHHH', source[1], target[1], 8 + len(payload), 0) + payload
-        ip = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0,
-                         socket.inet_aton(source[0]), socket.inet_aton(target[0]))
-        raw.sendto(ip + udp, (target[0], 0))
+        ip = struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(segment), 0, 0, 64, protocol, 0,
+                         socket.inet_aton(source), socket.inet_aton(target))
+        raw.sendto(ip + segment, (target, 0))

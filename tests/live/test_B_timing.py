@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Faults, group B: timing and segmentation. Times are the server's limits, made short; nothing here is measured."""
 import contextlib
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -153,6 +156,83 @@ def test_B37_a_lifetime_ends_even_a_busy_connection(serve, io):
         client.close()
         assert got
         assert server.close_of()['reason'] == 'lifetime'
+
+
+# Whoever looks at the clock of the wall sees it an hour back, and then an hour ahead again.
+JUMPING = """
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static int looks;
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int r = (int)syscall(SYS_clock_gettime, clock, t);
+
+	if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)
+		t->tv_sec -= looks++ % 2 ? 3600 : 0;
+	return r;
+}
+
+int gettimeofday(struct timeval *tv, void *zone)
+{
+	struct timespec t;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &t);
+	*tv = (struct timeval){t.tv_sec, t.tv_nsec / 1000};
+	return 0;
+}
+
+time_t time(time_t *at)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return at ? (*at = t.tv_sec) : t.tv_sec;
+}
+"""
+
+
+def test_B38_a_clock_of_the_wall_that_jumps_has_no_effect(serve, io, tmp_path):
+    (tmp_path / 'jumping.c').write_text(JUMPING)
+    shim = f'{tmp_path}/jumping.so'
+    subprocess.run(['gcc', '-shared', '-fPIC', '-o', shim, f'{tmp_path}/jumping.c'], check=True)
+    asan = os.environ.get('ASAN_OPTIONS', '') + ':verify_asan_link_order=0'
+    env = dict(os.environ, LD_PRELOAD=shim, ASAN_OPTIONS=asan)
+    looks = subprocess.run([sys.executable, '-c', 'import time; print(time.time() - time.time())'], env=env,
+                           capture_output=True, text=True, check=True)
+    assert abs(float(looks.stdout)) > 3000  # it does jump
+    server = serve('ECHO delay=300ms', '--io', io, '--idle-timeout', '900ms', env=env)
+    with server.connect() as client:
+        for _ in range(3):
+            client.sendall(b'x')
+            since = time.monotonic()
+            assert take(client, 1) == b'x'
+            assert 0.29 < time.monotonic() - since < 30
+        since = time.monotonic()
+        assert take_all(client) == (b'', 'eof')
+        assert 0.85 < time.monotonic() - since < 30
+        finish(client)
+        assert server.close_of(client)['reason'] == 'idle-timeout'
+    times = [event['t'] for event in server.events()]
+    assert times == sorted(times) and times[-1] < 120
+
+
+# SPDX-License-Identifier: MIT
+"""Faults, group B: timing and segmentation. Times are the server's limits, made short; nothing here is measured."""
+import contextlib
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import (exchange, fill, finish, long_test, pattern, reset, take, take_all, taken, u32be)
 
 
 @pytest.mark.parametrize('via', ['ipv4', 'unix'])

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from harness import (FULL, Server, exchange, finish, long_test, name_of, own_network, pattern, reset, take, take_all,
-                     u32be, until)
+from harness import (FULL, Server, exchange, finish, long_test, name_of, own_network, pattern, reset, spoof_syn,
+                     take, take_all, u32be, until)
 
 
 def test_C46_fin_at_once_is_eof(serve, io, via):
@@ -292,6 +292,42 @@ def test_C61_a_fast_open_client_is_served(serve, io):
         client.sendto(b'early bytes', socket.MSG_FASTOPEN, server.address()[1])
         finish(client)
         assert take_all(client) == (b'early bytes', 'eof')
+
+
+@own_network
+def test_C57_half_open_connections_leave_accepting_as_it_is(io):
+    """A flood of SYNs is the kernel's: nothing of it is counted, and who completes a connection is served."""
+    subprocess.run(['ip', 'route', 'add', '10.9.0.0/16', 'dev', 'lo'], check=True)  # and there is nobody
+    for where in ('all', 'lo'):
+        with open(f'/proc/sys/net/ipv4/conf/{where}/rp_filter', 'w') as setting:
+            setting.write('0')
+    with Server('--listen', 'tcp://127.0.0.1:0,ECHO backlog=16', '--io', io) as server:
+        for i in range(2000):
+            spoof_syn((f'10.9.{i // 250 + 1}.{i % 250 + 1}', 1024 + i), ('127.0.0.1', server.port()))
+        waiting = subprocess.run(['ss', '-Htan', 'state', 'syn-recv'], capture_output=True, text=True, check=True)
+        assert waiting.stdout.count('10.9.') >= 8
+        for _ in range(20):
+            with server.connect() as client:
+                assert exchange(client, b'fine') == (b'fine', 'eof')
+        c = server.stop()
+    assert (c['accepted'], c['accept-errors'], c['accept-pauses']) == (20, 0, 0)
+
+
+@own_network
+def test_C59_who_is_cut_off_in_silence_is_found_by_keepalive_and_by_user_timeout(io):
+    """Nothing comes any more, not even a reset: the kernel's own timers end it, and the log says so."""
+    keep = 'opt.SO_KEEPALIVE=1 opt.TCP_KEEPIDLE=1 opt.TCP_KEEPINTVL=1 opt.TCP_KEEPCNT=2'
+    with Server('--listen', f'tcp://127.0.0.1:0,ECHO {keep}', '--listen',
+                'tcp://127.0.0.1:0,CHARGEN frag=10 gap=10ms gate=time opt.TCP_USER_TIMEOUT=1500', '--io', io) as server:
+        clients = [server.connect(0), server.connect(1)]
+        assert clients[1].recv(1)
+        server.event('open', 2)
+        subprocess.run(['ip', 'link', 'set', 'lo', 'down'], check=True)
+        for n in (1, 2):
+            close = server.event('close', n)
+            assert (close['reason'], close.get('errno')) == ('io-error', 'ETIMEDOUT')
+        for client in clients:
+            client.close()
 
 
 def test_C62_addresses_are_logged_as_they_are(serve, io):
