@@ -14,6 +14,7 @@ if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
 	exit 2
 fi
 third=$(((seconds + 2) / 3))
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 # what is too slow by day: fuzz_lib.sh
 scripts=200000 faults=5000 planted=()
 [ "$seconds" -ge 60 ] || scripts=2000 faults=50 planted=(--smoke)
 passed=0 failed=0
