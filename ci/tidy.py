@@ -27,12 +27,13 @@ LAYERS = {
     'io': 'base sys',
     'server': 'base codec scenario service core sys sockopt io',
     'script': 'base',
-    'cli': 'base codec scenario service core sys sockopt io server script',
+    'lab': 'base sockopt',
+    'cli': 'base codec scenario service core sys sockopt io server script lab',
 }
 
 C_HEADERS = 'stdint stddef stdbool stdalign stdatomic string limits errno stdarg inttypes assert'
 # What a layer may include with <>; None: anything.
-SYSTEM_HEADERS = {layer: C_HEADERS for layer in LAYERS} | {'sys': None, 'sockopt': None, 'cli': None}
+SYSTEM_HEADERS = {layer: C_HEADERS for layer in LAYERS} | {'sys': None, 'sockopt': None, 'lab': None, 'cli': None}
 SYSTEM_HEADERS_OF_FILE = {'src/base/fault.c': C_HEADERS + ' stdio'}
 
 # Calls that only the named files may make. A folder ends in a slash.
@@ -50,8 +51,8 @@ OUTPUT_CALLS = '''printf vprintf fprintf vfprintf dprintf puts putchar putc fput
 MEMORY_CALLS = '''malloc calloc realloc reallocarray free aligned_alloc posix_memalign memalign valloc strdup strndup
     asprintf vasprintf getline'''
 CALLS = [  # rule, calls, the files under src/ that may, what to do instead
-    ('socket-call', SOCKET_CALLS, ['src/sys/'], 'go through src/sys/sys.h'),
-    ('system-call', SYSTEM_CALLS, ['src/sys/', 'src/cli/'], 'go through src/sys/sys.h, or be given it'),
+    ('socket-call', SOCKET_CALLS, ['src/sys/', 'src/lab/sock.c'], 'go through src/sys/sys.h, or in the lab lab/sock.h'),
+    ('system-call', SYSTEM_CALLS, ['src/sys/', 'src/cli/', 'src/lab/'], 'go through src/sys/sys.h, or be given it'),
     ('output', OUTPUT_CALLS, ['src/cli/'], 'only src/cli/ prints, exits and reads files; write into a struct sb_text'),
     ('allocation', MEMORY_CALLS, ['src/cli/'], 'memory is taken at start and handed over; use base/pool.h'),
 ]

@@ -25,6 +25,7 @@ enum sb_exit {
 int sb_cmd_serve(int argc, char **argv);
 int sb_cmd_send(int argc, char **argv);
 int sb_cmd_explain(int argc, char **argv);
+int sb_cmd_lab(int argc, char **argv);
 int sb_cmd_version(void);
 
 /* ---- options ---- */

@@ -22,6 +22,7 @@ static const struct {
 	 sb_cmd_serve},
 	{"send", "send messages to an endpoint and report each send and each recv", sb_cmd_send},
 	{"explain", "a script, as a crash's input is one, an event a line; and such a listing back", sb_cmd_explain},
+	{"lab", "experiments: what is claimed of sockets, measured on this kernel", sb_cmd_lab},
 	{"version", "what this is built from and what works here (also --version)", cmd_version},
 };
 
@@ -62,7 +63,7 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	if (argc < 2)
 		return sb_complain("", SB_EXIT_USAGE,
-				   "which command? serve, send, explain or version; see streambed --help");
+				   "which command? serve, send, explain, lab or version; see streambed --help");
 	nearest = sb_nearest(sb_slice_cstr(word), name_at, NULL);
 	if (nearest)
 		return sb_complain("", SB_EXIT_USAGE, "unknown command \"%s\" (did you mean %s?)", word, nearest);

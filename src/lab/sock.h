@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Socket calls as a lesson makes them: plain, blocking, one function for each, and what was called is written down.
+ * Nothing is retried, nothing is hidden: each returns what the call returned, or -errno.
+ *
+ *   struct lab_calls calls = {0};
+ *   int fd = lab_socket(&calls, "client", AF_INET, SOCK_STREAM);
+ *   lab_connect(&calls, fd, "127.0.0.1", 7777);
+ *   lab_send(&calls, fd, "hello", 5);
+ *   puts(calls.text);     socket(AF_INET, SOCK_STREAM, 0) = client
+ *                         connect(client, 127.0.0.1:7777) = 0
+ *                         send(client, 5 bytes) = 5
+ *
+ * A call that is made again with the same result adds to the line before: "… = 100, 10 times". calls may be NULL, and
+ * may be shared by threads. Addresses are numeric, IPv4 or IPv6; a port is in the host's order.
+ */
+#ifndef SB_LAB_SOCK_H
+#define SB_LAB_SOCK_H
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum { LAB_CALLS_MAX = 16 * 1024, LAB_LINE_MAX = 160, LAB_NAMES_MAX = 32, LAB_NAME_MAX = 16 };
+
+struct lab_calls {
+	char text[LAB_CALLS_MAX]; /* lines, NUL-terminated */
+	size_t n;
+	size_t last; /* where the last line begins */
+	unsigned times;
+	char line[LAB_LINE_MAX];                /* the last line, without how often */
+	char name[LAB_NAMES_MAX][LAB_NAME_MAX]; /* of descriptors, by number where they fit */
+	unsigned left_out;                      /* lines for which there was no room */
+};
+
+/* A line of one's own, as a call that there is no function for. */
+void lab_say(struct lab_calls *calls, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* name: what the descriptor is called in the lines from here on, kept if it is at most 15 characters long. */
+int lab_socket(struct lab_calls *calls, const char *name, int family, int type);
+int lab_bind(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
+int lab_listen(struct lab_calls *calls, int fd, int backlog);
+int lab_accept(struct lab_calls *calls, const char *name, int fd);
+int lab_connect(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
+int lab_shutdown(struct lab_calls *calls, int fd); /* of the sending side */
+int lab_close(struct lab_calls *calls, int fd);
+
+/* now: MSG_DONTWAIT, whatever the socket's mode. A reset peer is -EPIPE, and no signal. */
+long lab_send(struct lab_calls *calls, int fd, const void *p, size_t n);
+long lab_send_now(struct lab_calls *calls, int fd, const void *p, size_t n);
+long lab_recv(struct lab_calls *calls, int fd, void *p, size_t n);
+long lab_recv_now(struct lab_calls *calls, int fd, void *p, size_t n);
+long lab_sendto(struct lab_calls *calls, int fd, const void *p, size_t n, const char *ip, uint16_t port);
+/* from may be NULL; it is the sender's port. */
+long lab_recvfrom(struct lab_calls *calls, int fd, void *p, size_t n, uint16_t *from);
+
+/* Options by name, as in sockopt/sockopts.def: ints. SO_LINGER: -1 is off, else seconds. */
+int lab_set(struct lab_calls *calls, int fd, const char *option, int value);
+int lab_get(struct lab_calls *calls, int fd, const char *option, int *value);
+/* Any level, name and length, as they are: for what is wrong with them. */
+int lab_set_raw(struct lab_calls *calls, int fd, int level, int name, const void *value, size_t n);
+
+/* Blocking or not (O_NONBLOCK). */
+int lab_set_blocking(struct lab_calls *calls, int fd, bool is_blocking);
+/* Waits until fd is ready for one of events (poll(2)), ms at most, -1 for ever: what it is ready for, 0, or -errno. */
+int lab_poll(struct lab_calls *calls, int fd, int events, int ms);
+
+/* ---- what is not written down: it only looks ---- */
+
+/* The port a socket is bound to, or -errno. */
+int lab_port(int fd);
+
+/* A socket's two buffers in the kernel. used: bytes of payload (SIOCINQ, SIOCOUTQ); held: memory that they take, and
+ * room: as much as they may take (SO_MEMINFO). */
+struct lab_buffer {
+	uint64_t used, held, room;
+};
+
+struct lab_levels {
+	struct lab_buffer send, recv;
+};
+
+/* 0, or -errno. Of a listener or a socket that is not connected, used is 0. */
+int lab_levels_of(int fd, struct lab_levels *levels);
+
+uint64_t lab_now(void);      /* nanoseconds, monotonic */
+uint64_t lab_cpu_time(void); /* of this thread, nanoseconds */
+void lab_sleep(unsigned ms);
+
+#endif

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""`streambed lab`: each experiment comes out as documented, by relations and never by times."""
+import json
+import subprocess
+
+import pytest
+
+import harness
+
+NAMES = [line.split()[0] for line in subprocess.run([harness.BIN, 'lab', '--list'], capture_output=True, text=True,
+                                                    check=True).stdout.splitlines() if not line.startswith(' ')]
+# What a machine may lack, and nothing else.
+MAY_LACK = ('namespace', 'IPv6', 'io_uring')
+
+
+def lab(*args, code=0):
+    r = subprocess.run([harness.BIN, 'lab', *args], capture_output=True, text=True, check=False, timeout=harness.GENEROUS)
+    assert not harness.DEATH_CRIES.search(r.stderr), r.stderr
+    assert r.returncode == code, r.stdout + r.stderr
+    return r.stdout
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_an_experiment_comes_out_as_documented(name):
+    found = json.loads(lab(name, '--json'))
+    assert found['experiment'] == name
+    if found['verdict'] == 'not here':
+        assert any(word in found['why'] for word in MAY_LACK), found['why']
+        pytest.skip(found['why'])
+    assert found['verdict'] == found['documented']
+    assert found['calls'] and found['calls-left-out'] == 0
+    assert found['must'] and all(m['is'] for m in found['must'])
+
+
+def test_all_of_them_in_80_columns_without_colour_when_piped():
+    text = lab()
+    assert max(map(len, text.splitlines())) <= 80
+    assert '\033' not in text and all(ord(c) < 128 for c in text)
+    for name in NAMES:
+        assert f'\n{name}\n' in '\n' + text
+
+
+def test_what_is_not_there_is_a_usage_error_and_nothing_is_run():
+    assert lab('coalesce', 'spilt', code=2) == ''
+    assert lab('--jsn', code=2) == ''
