@@ -17,7 +17,7 @@
 
 enum sb_op_kind {
 	SB_OP_NONE = 0,
-	SB_OP_RECV,    /* stream bytes, at most want_max */
+	SB_OP_RECV,    /* stream bytes, at most want_max. Submitted again, it takes the place of the one before */
 	SB_OP_SEND,    /* stream bytes from iov, or FILL; without bytes: say when there is room */
 	SB_OP_SHUT,    /* our FIN */
 	SB_OP_CLOSE,   /* arg: enum sb_close_how */

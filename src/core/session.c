@@ -459,21 +459,31 @@ static int say_send(struct sb_session *s, struct sb_op *op, uint32_t n)
 	return 1;
 }
 
-static int say_recv(struct sb_session *s, struct sb_op *op)
+/* Bytes that a RECV may bring now. */
+static uint32_t want_of(const struct sb_session *s)
 {
-	const struct sb_plan *plan = s->plan;
-	struct sb_leg *leg = &s->leg;
-	uint64_t want = plan->recv_max;
+	const struct sb_leg *leg = &s->leg;
+	uint64_t want = s->plan->recv_max;
 
 	/* What is held and what comes must fit the largest buffer: a frame in progress is smaller than that. */
 	if (want > SB_SESSION_HELD_MAX - leg->n)
 		want = SB_SESSION_HELD_MAX - leg->n;
 	if (s->state == SB_STATE_RUN && stop_ns(s) && leg->in < stop_at(s) && want > stop_at(s) - leg->in)
 		want = stop_at(s) - leg->in;
-	*op = (struct sb_op){.kind = SB_OP_RECV, .want_max = (uint32_t)want};
-	leg->is_receiving = true;
+	return (uint32_t)want;
+}
+
+static int say_recv(struct sb_session *s, struct sb_op *op)
+{
+	*op = (struct sb_op){.kind = SB_OP_RECV, .want_max = want_of(s)};
+	s->leg.is_receiving = true;
 	s->is_watching = false;
 	return 1;
+}
+
+uint32_t sb_session_want(const struct sb_session *s)
+{
+	return s->leg.is_receiving ? want_of(s) : 0;
 }
 
 /* Time, its gate or an answer is all that it waits for, and nobody would tell it that its peer has gone. But stopread

@@ -163,6 +163,10 @@ static inline struct sb_slice sb_session_held(const struct sb_session *s)
 	return sb_slice(s->leg.p, s->leg.n);
 }
 
+/* What the outstanding RECV would ask for if it were said now, 0 when there is none: for who has to submit it again,
+ * since there is less room than when it was. */
+uint32_t sb_session_want(const struct sb_session *s);
+
 /* The held bytes are at p now. */
 void sb_session_moved(struct sb_session *s, uint8_t *p);
 

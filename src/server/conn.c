@@ -91,6 +91,9 @@ static void keep(struct sb_server *srv, struct sb_conn *c)
 
 	if (held.n == 0) {
 		if (c->buf) {
+			/* An outstanding RECV may have counted on it: it is submitted again. */
+			if (!c->want)
+				c->want = sb_session_want(&c->session) & 0x1ffff;
 			give_back(srv, c);
 			watch_memory(srv);
 		}
