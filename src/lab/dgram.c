@@ -127,6 +127,50 @@ void lab_udp_loss(struct lab *lab)
 	lab_must(lab, is_there(p.server), "a new datagram comes: the two are well, only the old ones are gone");
 }
 
+/* A bad network of our own: takes the ten, and passes them on in another order, two of them not at all. */
+static const char passed_on[] = {1, 0, 2, 5, 4, 6, 9, 8};
+
+static void relay_ten(struct lab *lab, int relay, uint16_t port)
+{
+	char room[TEN][MESSAGE] = {{0}};
+
+	for (int i = 0; i < TEN && is_there(relay); i++)
+		lab_recvfrom(&lab->calls, relay, room[i], MESSAGE, NULL);
+	for (size_t i = 0; i < sizeof(passed_on); i++)
+		lab_sendto(&lab->calls, relay, room[(int)passed_on[i]], MESSAGE, "127.0.0.1", port);
+}
+
+void lab_udp_order(struct lab *lab)
+{
+	char room[MESSAGE], seen[TEN] = {0}, latest = -1;
+	int relay, relay_port, sent, late = 0;
+	struct udp_pair p;
+	size_t came = 0;
+
+	relay_port = bound(lab, "relay", &relay);
+	if (!both_bound(lab, &p) || !lab_must(lab, relay_port > 0, "and a relay between them"))
+		return;
+	sent = send_ten(lab, p.client, (uint16_t)relay_port);
+	relay_ten(lab, relay, p.port);
+	for (; came < sizeof(passed_on) && is_there(p.server); came++) {
+		lab_recvfrom(&lab->calls, p.server, room, sizeof(room), NULL);
+		seen[came] = room[0];
+		late += room[0] < latest;
+		latest = room[0] > latest ? room[0] : latest;
+	}
+	lab_say(&lab->calls, "numbers of what the server read: %d %d %d %d %d %d %d %d", seen[0], seen[1], seen[2],
+		seen[3], seen[4], seen[5], seen[6], seen[7]);
+	lab_fact(lab, "sent to the relay", sent, "datagrams");
+	lab_fact(lab, "came", (int64_t)came, "datagrams");
+	lab_fact(lab, "came after one that was sent later", late, "datagrams");
+	lab_must(lab, sent == TEN, "every sendto says that it took its 100 bytes");
+	lab_must(lab, late > 0 && came == sizeof(passed_on),
+		 "they come in the order of the network, not of the sender");
+	lab_must(lab, memcmp(seen, passed_on, came) == 0, "nobody sorts them");
+	lab_must(lab, is_over(lab, p.server), "two are missing, and do not come later");
+	lab_must(lab, is_over(lab, p.client), "and the sender is told nothing");
+}
+
 /* The port is not listened to any more: what is sent there comes back as an error, to who is connected, later. */
 static void send_to_nobody(struct lab *lab, const struct udp_pair *p, int unconnected)
 {
