@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -131,7 +132,7 @@ static socklen_t address_of(union any_addr *a, const char *ip, uint16_t port)
 
 int lab_port(int fd)
 {
-	union any_addr a;
+	union any_addr a = {.any.sa_family = AF_INET};
 	socklen_t n = sizeof(a);
 
 	if (getsockname(fd, &a.any, &n) < 0)
@@ -358,6 +359,31 @@ int lab_levels_of(int fd, struct lab_levels *levels)
 	levels->recv = (struct lab_buffer){queued(fd, SIOCINQ), info[SK_MEMINFO_RMEM_ALLOC], info[SK_MEMINFO_RCVBUF]};
 	levels->send = (struct lab_buffer){queued(fd, SIOCOUTQ), info[SK_MEMINFO_WMEM_QUEUED], info[SK_MEMINFO_SNDBUF]};
 	return 0;
+}
+
+int lab_tcp_of(int fd, struct lab_tcp *tcp)
+{
+	struct tcp_info info = {0};
+	socklen_t n = sizeof(info);
+
+	*tcp = (struct lab_tcp){0};
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+		return -errno;
+	tcp->segments = info.tcpi_segs_out;
+	tcp->data_segments = info.tcpi_data_segs_out;
+	tcp->resent = info.tcpi_total_retrans;
+	tcp->segment_size = info.tcpi_snd_mss;
+	tcp->window = info.tcpi_snd_wnd;
+	tcp->unsent = info.tcpi_notsent_bytes;
+	return 0;
+}
+
+long lab_drops_of(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t n = sizeof(info);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &n) < 0 ? -errno : (long)info[SK_MEMINFO_DROPS];
 }
 
 static uint64_t read_clock(clockid_t clock)

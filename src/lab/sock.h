@@ -86,6 +86,16 @@ struct lab_levels {
 /* 0, or -errno. Of a listener or a socket that is not connected, used is 0. */
 int lab_levels_of(int fd, struct lab_levels *levels);
 
+/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments. */
+struct lab_tcp {
+	uint64_t segments, data_segments, resent, segment_size, window, unsent;
+};
+
+/* 0, or -errno. */
+int lab_tcp_of(int fd, struct lab_tcp *tcp);
+/* Datagrams that a socket had no room for (SO_MEMINFO), or -errno. */
+long lab_drops_of(int fd);
+
 uint64_t lab_now(void);      /* nanoseconds, monotonic */
 uint64_t lab_cpu_time(void); /* of this thread, nanoseconds */
 void lab_sleep(unsigned ms);
