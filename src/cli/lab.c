@@ -96,7 +96,7 @@ static void put_calls(struct sb_text *t, const struct lab_calls *calls)
 		size_t n = strcspn(at, "\n");
 
 		sb_text_str(t, "    ");
-		sb_text_wrapped(t, sb_slice(at, n), 8, COLUMNS);
+		sb_text_wrapped(t, sb_slice(at, n), 4, COLUMNS);
 		sb_text_char(t, '\n');
 		at += n + (at[n] == '\n');
 	}

@@ -14,7 +14,8 @@ MAY_LACK = ('namespace', 'IPv6', 'io_uring')
 
 
 def lab(*args, code=0):
-    r = subprocess.run([harness.BIN, 'lab', *args], capture_output=True, text=True, check=False, timeout=harness.GENEROUS)
+    r = subprocess.run([harness.BIN, 'lab', *args], capture_output=True, text=True, check=False,
+                       timeout=harness.GENEROUS)
     assert not harness.DEATH_CRIES.search(r.stderr), r.stderr
     assert r.returncode == code, r.stdout + r.stderr
     return r.stdout
