@@ -215,6 +215,23 @@ int lab_close(struct lab_calls *calls, int fd)
 	return (int)r;
 }
 
+int lab_getsockname(struct lab_calls *calls, int fd, char ip[INET6_ADDRSTRLEN])
+{
+	char room[LAB_NAME_MAX];
+	union any_addr a = {.any.sa_family = AF_UNSPEC};
+	socklen_t n = sizeof(a);
+	long r = result(getsockname(fd, &a.any, &n));
+	bool is_v6 = a.any.sa_family == AF_INET6;
+	unsigned port = ntohs(is_v6 ? a.v6.sin6_port : a.v4.sin_port);
+
+	snprintf(ip, INET6_ADDRSTRLEN, "?");
+	if (r < 0)
+		return (int)said(calls, r, "getsockname(%s)", of(calls, fd, room));
+	inet_ntop(a.any.sa_family, is_v6 ? (void *)&a.v6.sin6_addr : (void *)&a.v4.sin_addr, ip, INET6_ADDRSTRLEN);
+	lab_say(calls, "getsockname(%s) = %s port %u", of(calls, fd, room), ip, port);
+	return (int)port;
+}
+
 static long send_by(struct lab_calls *calls, int fd, const void *p, size_t n, int flags)
 {
 	char room[LAB_NAME_MAX];
@@ -346,6 +363,15 @@ static uint64_t queued(int fd, unsigned long which)
 	int n = 0;
 
 	return ioctl(fd, which, &n) == 0 && n > 0 ? (uint64_t)n : 0;
+}
+
+int lab_accept_queue(int fd)
+{
+	struct tcp_info info = {.tcpi_unacked = 0};
+	socklen_t n = sizeof(info);
+
+	/* Of a listener, this field is the length of its queue. */
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0 ? -errno : (int)info.tcpi_unacked;
 }
 
 int lab_levels_of(int fd, struct lab_levels *levels)

@@ -47,6 +47,8 @@ int lab_accept(struct lab_calls *calls, const char *name, int fd);
 int lab_connect(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
 int lab_shutdown(struct lab_calls *calls, int fd); /* of the sending side */
 int lab_close(struct lab_calls *calls, int fd);
+/* What the socket is bound to: its port, 0 when it has none, and its address as text. */
+int lab_getsockname(struct lab_calls *calls, int fd, char ip[INET6_ADDRSTRLEN]);
 
 /* now: MSG_DONTWAIT, whatever the socket's mode. A reset peer is -EPIPE, and no signal. */
 long lab_send(struct lab_calls *calls, int fd, const void *p, size_t n);
@@ -72,6 +74,9 @@ int lab_poll(struct lab_calls *calls, int fd, int events, int ms);
 
 /* The port a socket is bound to, or -errno. */
 int lab_port(int fd);
+
+/* How many connections wait in a listener for accept (TCP_INFO), or -errno. */
+int lab_accept_queue(int fd);
 
 /* A socket's two buffers in the kernel. used: bytes of payload (SIOCINQ, SIOCOUTQ); held: memory that they take, and
  * room: as much as they may take (SO_MEMINFO). */

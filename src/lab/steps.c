@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ * Experiments: the steps of a server and of a client, and what each says when it cannot be done. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "lab/lab.h"
+
+/* An address of TEST-NET-3: no machine has it. And one of multicast: nobody to connect to. */
+static const char nobody[] = "203.0.113.77", group[] = "224.0.0.1";
+
+static int new_tcp(struct lab *lab, const char *name)
+{
+	return lab_keep(lab, lab_socket(&lab->calls, name, AF_INET, SOCK_STREAM));
+}
+
+/* Bound, and nobody listens there: a port that is nobody else's, and refuses. */
+static uint16_t deaf_port(struct lab *lab)
+{
+	int deaf = new_tcp(lab, "deaf");
+
+	lab_must(lab, lab_bind(&lab->calls, deaf, "127.0.0.1", 0) == 0, "a port can be had");
+	return (uint16_t)lab_port(deaf);
+}
+
+/* ---- server-steps ---- */
+
+static void socket_fails(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+
+	lab_must(lab, lab_keep(lab, lab_socket(calls, "none", AF_MAX, SOCK_STREAM)) == -EAFNOSUPPORT,
+		 "socket refuses a family that there is not");
+	lab_must(lab, lab_keep(lab, lab_socket(calls, "none", AF_INET, SOCK_SEQPACKET)) == -ESOCKTNOSUPPORT,
+		 "socket refuses a type that the family does not have");
+}
+
+static void bind_fails(struct lab *lab, const struct lab_pair *p)
+{
+	struct lab_calls *calls = &lab->calls;
+	int second = new_tcp(lab, "second");
+
+	lab_must(lab, lab_bind(calls, second, "127.0.0.1", p->port) == -EADDRINUSE, "bind refuses a port in use");
+	lab_must(lab, lab_bind(calls, second, nobody, 0) == -EADDRNOTAVAIL, "bind refuses an address of elsewhere");
+	lab_must(lab, lab_bind(calls, second, "::1", 0) == -EAFNOSUPPORT, "bind refuses an address of another family");
+	lab_must(lab, lab_bind(calls, p->listener, "127.0.0.1", 0) == -EINVAL, "bind refuses what is bound already");
+}
+
+static void listen_fails(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	int datagram = lab_keep(lab, lab_socket(calls, "datagram", AF_INET, SOCK_DGRAM)), unbound;
+
+	lab_must(lab, lab_listen(calls, datagram, 10) == -EOPNOTSUPP, "listen refuses a UDP socket");
+	unbound = new_tcp(lab, "unbound");
+	lab_must(lab, lab_listen(calls, unbound, 10) == 0, "listen without bind works");
+	lab_fact(lab, "the port that listen takes without bind", lab_port(unbound), "");
+	lab_must(lab, lab_port(unbound) > 0, "and takes a free port");
+}
+
+static void accept_fails(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	int idle = lab_socket(calls, "idle", AF_INET, SOCK_STREAM);
+
+	lab_must(lab, lab_keep(lab, lab_accept(calls, "none", idle)) == -EINVAL, "accept refuses what does not listen");
+	lab_close(calls, idle);
+	lab_must(lab, lab_keep(lab, lab_accept(calls, "none", idle)) == -EBADF, "accept refuses what is closed");
+}
+
+void lab_server_steps(struct lab *lab)
+{
+	struct lab_pair p;
+
+	if (!lab_connected(lab, &p))
+		return;
+	lab_picture(lab, "after the four steps", p.client, p.server);
+	lab_fact(lab, "the listener, as a descriptor", p.listener, "");
+	lab_fact(lab, "the socket that accept returned", p.server, "");
+	lab_must(lab, p.server != p.listener, "accept returns a new socket, and the listener stays one");
+	lab_must(lab, lab_port(p.server) == p.port, "the new socket has the listener's port");
+	socket_fails(lab);
+	bind_fails(lab, &p);
+	listen_fails(lab);
+	accept_fails(lab);
+}
+
+/* ---- client-steps ---- */
+
+static void connect_fails(struct lab *lab, const struct lab_pair *p)
+{
+	struct lab_calls *calls = &lab->calls;
+	uint16_t deaf = deaf_port(lab);
+	int other = new_tcp(lab, "other");
+
+	lab_must(lab, lab_connect(calls, other, "127.0.0.1", deaf) == -ECONNREFUSED,
+		 "where nobody listens connect is refused");
+	lab_must(lab, lab_connect(calls, other, group, p->port) == -ENETUNREACH,
+		 "connect refuses an address that is not one host's");
+	lab_must(lab, lab_connect(calls, other, "::1", p->port) == -EAFNOSUPPORT,
+		 "connect refuses an address of another family");
+	lab_must(lab, lab_connect(calls, p->client, "127.0.0.1", p->port) == -EISCONN,
+		 "connect refuses what is connected already");
+	lab_must(lab, lab_connect(calls, other, "127.0.0.1", p->port) == 0, "after a refusal the socket is still good");
+}
+
+/* inet_pton says no to what is no address, and leaves the zeros of memset: a client that does not look has 0.0.0.0. */
+static void connect_to_zeros(struct lab *lab, const struct lab_pair *p)
+{
+	char ip[INET6_ADDRSTRLEN];
+	int unlooked = new_tcp(lab, "unlooked");
+
+	lab_must(lab, lab_connect(&lab->calls, unlooked, "0.0.0.0", p->port) == 0,
+		 "Linux takes 0.0.0.0 for this host: an address that was not understood connects");
+	lab_must(lab, lab_getsockname(&lab->calls, unlooked, ip) > 0 && strcmp(ip, "127.0.0.1") == 0,
+		 "and it is loopback that it is connected by");
+}
+
+void lab_client_steps(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	char ip[INET6_ADDRSTRLEN];
+	struct lab_pair p;
+	int before, after;
+
+	if (!lab_listening(lab, &p, 0))
+		return;
+	p.client = new_tcp(lab, "client");
+	before = lab_getsockname(calls, p.client, ip);
+	lab_must(lab, lab_connect(calls, p.client, "127.0.0.1", p.port) == 0, "connect returns 0, not a socket");
+	after = lab_getsockname(calls, p.client, ip);
+	lab_fact(lab, "the client's port before connect", before, "");
+	lab_fact(lab, "and after it", after, "");
+	lab_must(lab, before == 0 && after > 0, "the client's port is the kernel's choice, at connect");
+	lab_must(lab, lab_accept_queue(p.listener) == 1, "it is connected before the server calls accept");
+	connect_fails(lab, &p);
+	connect_to_zeros(lab, &p);
+}
+
+/* ---- byte-order ---- */
+
+/* The two ports are free: one is held and does not listen, so that it is nobody else who answers there. */
+static bool are_free(struct lab *lab, uint16_t wanted, uint16_t swapped, int *listener)
+{
+	int holder = lab_keep(lab, lab_socket(NULL, "holder", AF_INET, SOCK_STREAM));
+
+	*listener = new_tcp(lab, "listener");
+	return lab_bind(NULL, holder, "127.0.0.1", wanted) == 0 &&
+	       lab_bind(&lab->calls, *listener, "127.0.0.1", swapped) == 0;
+}
+
+void lab_byte_order(struct lab *lab)
+{
+	enum { LESSON = 7777, TRIES = 20 };
+	struct lab_calls *calls = &lab->calls;
+	uint16_t wanted = LESSON;
+	int listener, client;
+
+	/* sin_port = 7777 puts these two bytes where ntohs(7777) would have been put in order. */
+	while (!are_free(lab, wanted, ntohs(wanted), &listener))
+		if (++wanted == LESSON + TRIES)
+			break;
+	lab_must(lab, lab_listen(calls, listener, 10) == 0, "a pair of ports is free");
+	lab_fact(lab, "the port that was meant", wanted, "");
+	lab_fact(lab, "the port that listens", lab_port(listener), "");
+	lab_must(lab, lab_port(listener) == (wanted & 0xff) * 256 + wanted / 256,
+		 "without htons the two bytes of the port change places");
+	client = new_tcp(lab, "client");
+	lab_must(lab, lab_connect(calls, client, "127.0.0.1", wanted) == -ECONNREFUSED,
+		 "a client that has its htons finds nobody at the port that was meant");
+	lab_must(lab, lab_connect(calls, client, "127.0.0.1", ntohs(wanted)) == 0,
+		 "one that forgets it too gets there: the mistake hides while both make it");
+}
+
+/* ---- any-address ---- */
+
+/* A client connects to ip, and this is what the socket that accept returns says it was called by. */
+static void call_by(struct lab *lab, int listener, uint16_t port, const char *ip)
+{
+	char called[INET6_ADDRSTRLEN];
+	int client = new_tcp(lab, "client"), server;
+
+	if (!lab_must(lab, lab_connect(&lab->calls, client, ip, port) == 0, "each address of this host is heard"))
+		return;
+	server = lab_keep(lab, lab_accept(&lab->calls, "server", listener));
+	lab_must(lab, lab_getsockname(&lab->calls, server, called) == port && strcmp(called, ip) == 0,
+		 "the accepted socket has the one address that was called");
+}
+
+void lab_any_address(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	int any = new_tcp(lab, "any"), second = new_tcp(lab, "second");
+	struct lab_pair one;
+	uint16_t port;
+
+	if (!lab_must(lab, lab_bind(calls, any, "0.0.0.0", 0) == 0 && lab_listen(calls, any, 10) == 0,
+		      "a listener on INADDR_ANY can be had"))
+		return;
+	port = (uint16_t)lab_port(any);
+	call_by(lab, any, port, "127.0.0.1");
+	call_by(lab, any, port, "127.0.0.2");
+	call_by(lab, any, port, "127.200.0.1");
+	lab_must(lab, lab_bind(calls, second, "127.0.0.3", port) == -EADDRINUSE,
+		 "its port is taken on each address, also those that nobody has called");
+	if (!lab_listening(lab, &one, 0))
+		return;
+	one.client = new_tcp(lab, "other");
+	lab_must(lab, lab_connect(calls, one.client, "127.0.0.2", one.port) == -ECONNREFUSED,
+		 "a listener on 127.0.0.1 does not hear 127.0.0.2");
+}
+
+/* ---- backlog ---- */
+
+/* Connects clients until the listener's queue is as long as it gets. */
+static void fill_queue(struct lab *lab, const struct lab_pair *p, int clients)
+{
+	int connected = 0;
+
+	for (int i = 0; i < clients; i++) {
+		int fd = lab_keep(lab, lab_socket(NULL, "client", AF_INET, SOCK_STREAM));
+
+		if (lab_connect(NULL, fd, "127.0.0.1", p->port) == 0)
+			connected++;
+	}
+	lab_say(&lab->calls, "connect(client, 127.0.0.1 port %u) = 0, by %d clients", p->port, connected);
+	lab_must(lab, connected == clients, "eleven clients connect though nobody calls accept");
+	/* The last acknowledgement may still be on its way. */
+	for (int i = 0; i < 1000 && lab_accept_queue(p->listener) < clients; i++)
+		lab_sleep(1);
+	lab_fact(lab, "connections that wait for accept", lab_accept_queue(p->listener), "");
+	lab_must(lab, lab_accept_queue(p->listener) == clients,
+		 "they wait in the listener's queue, one more than its backlog");
+}
+
+void lab_backlog(struct lab *lab)
+{
+	enum { BACKLOG = 10, ROOM = BACKLOG + 1, QUIET = 50, RESENT = 10000 };
+	struct lab_calls *calls = &lab->calls;
+	struct lab_pair p;
+	int next;
+
+	if (!lab_listening(lab, &p, 0))
+		return;
+	fill_queue(lab, &p, ROOM);
+	next = new_tcp(lab, "next");
+	lab_set_blocking(calls, next, false);
+	lab_must(lab, lab_connect(calls, next, "127.0.0.1", p.port) == -EINPROGRESS, "the next one's connect begins");
+	lab_must(lab, lab_poll(calls, next, POLLOUT, QUIET) == 0, "and is neither connected nor refused: it waits");
+	lab_must(lab, lab_accept_queue(p.listener) == ROOM, "it is not in the queue");
+	lab_must(lab, lab_keep(lab, lab_accept(calls, "server", p.listener)) >= 0, "accept makes room for one");
+	lab_must(lab, (lab_poll(calls, next, POLLOUT, RESENT) & POLLOUT) != 0, "the next one's SYN comes again");
+	lab_must(lab, lab_connect(calls, next, "127.0.0.1", p.port) == 0, "and now it is connected");
+}
+
+/* ---- second-client ---- */
+
+/* The lesson's server: it accepts one, and echoes to it until it leaves. */
+static void serve_one(struct lab_aside *aside)
+{
+	struct lab_calls *calls = &aside->lab->calls;
+	int server = lab_accept(calls, "server", aside->fd);
+	char room[100];
+	long n;
+
+	while ((n = lab_recv(calls, server, room, sizeof(room))) > 0)
+		aside->result += lab_send(calls, server, room, (size_t)n);
+	lab_close(calls, server);
+}
+
+/* As when its process ends. */
+static void close_now(struct lab *lab, int fd)
+{
+	for (size_t i = 0; i < lab->opens; i++)
+		if (lab->open[i] == fd)
+			lab->open[i] = lab->open[--lab->opens];
+	lab_close(&lab->calls, fd);
+}
+
+/* The second connects and sends, and there it ends. */
+static void call_in_vain(struct lab *lab, const struct lab_pair *p, int second)
+{
+	static const char hello[100] = "Hello World!";
+	struct lab_calls *calls = &lab->calls;
+
+	lab_must(lab, lab_connect(calls, second, "127.0.0.1", p->port) == 0, "the second client connects");
+	lab_must(lab, lab_send(calls, second, hello, sizeof(hello)) == sizeof(hello), "and its send succeeds");
+	lab_must(lab, lab_poll(calls, second, POLLIN, 50) == 0, "nobody answers it");
+	lab_must(lab, lab_accept_queue(p->listener) == 1, "it waits in the listener's queue");
+}
+
+void lab_second_client(struct lab *lab)
+{
+	static const char hello[100] = "Hello World!";
+	struct lab_calls *calls = &lab->calls;
+	struct lab_aside server = {.work = serve_one, .lab = lab};
+	struct lab_pair p;
+	char room[100];
+	int first, second;
+
+	if (!lab_listening(lab, &p, 0))
+		return;
+	first = new_tcp(lab, "first");
+	second = new_tcp(lab, "second");
+	server.fd = p.listener;
+	if (!lab_must(lab, lab_connect(calls, first, "127.0.0.1", p.port) == 0, "the first client connects") ||
+	    !lab_begin(&server))
+		return;
+	lab_send(calls, first, hello, sizeof(hello));
+	lab_must(lab, lab_recv(calls, first, room, sizeof(room)) == sizeof(room), "the first client has its echo");
+	call_in_vain(lab, &p, second);
+	lab_shutdown(calls, first);
+	lab_must(lab, lab_ended(&server, 10000), "the first one leaves, and the server's loop is over");
+	lab_fact(lab, "echoed to the first", server.result, "bytes");
+	lab_must(lab, lab_recv_now(calls, second, room, sizeof(room)) == -EAGAIN, "the second has had nothing");
+	close_now(lab, p.listener);
+	lab_poll(calls, second, POLLIN, 10000);
+	lab_must(lab, lab_recv_now(calls, second, room, sizeof(room)) == -ECONNRESET,
+		 "when the server ends, the second is reset");
+}
