@@ -1,24 +1,368 @@
 /* SPDX-License-Identifier: MIT
  * Experiments: the four buffers in the kernel, and who waits for what. */
+#include <errno.h>
+#include <poll.h>
+
 #include "lab/lab.h"
+
+/* SMALL: what is asked of the kernel for a buffer; it makes twice that. BLOCK is more than the buffers hold. */
+enum { MESSAGE = 100, CHUNK = 1000, SMALL = 8192, BLOCK = 64000, QUIET = 50, LONG = 10000 };
+
+static const char hello[MESSAGE] = "Hello World!", block[BLOCK];
+
+/* What is sent on loopback arrives soon, and not always at once. */
+static bool has_arrived(int fd, uint64_t n)
+{
+	struct lab_levels there = {.recv.used = 0};
+
+	for (int i = 0; i < 1000 && there.recv.used < n; i++) {
+		lab_levels_of(fd, &there);
+		lab_sleep(1);
+	}
+	return there.recv.used == n;
+}
 
 void lab_send_returns(struct lab *lab)
 {
-	static const char hello[100] = "Hello World!";
-	struct lab_levels there = {.recv.used = 0};
 	struct lab_pair p;
+	bool is_there;
 	long sent;
 
 	if (!lab_connected(lab, &p))
 		return;
 	lab_picture(lab, "before", p.client, p.server);
-	sent = lab_send(&lab->calls, p.client, hello, sizeof(hello));
-	for (int i = 0; i < 1000 && there.recv.used < sizeof(hello); i++) {
-		lab_levels_of(p.server, &there);
-		lab_sleep(1);
-	}
+	sent = lab_send(&lab->calls, p.client, hello, MESSAGE);
+	is_there = has_arrived(p.server, MESSAGE);
 	lab_picture(lab, "send has returned, and nobody has called recv", p.client, p.server);
 	lab_fact(lab, "send returned", sent, "bytes");
-	lab_must(lab, sent == (long)sizeof(hello), "send returns, with all its bytes taken");
-	lab_must(lab, there.recv.used == sizeof(hello), "they lie in the server's receive buffer");
+	lab_must(lab, sent == MESSAGE, "send returns, with all its bytes taken");
+	lab_must(lab, is_there, "they lie in the server's receive buffer");
+}
+
+/* ---- buffer-birth ---- */
+
+static struct lab_levels born(struct lab *lab, int fd)
+{
+	struct lab_levels levels;
+
+	lab_levels_of(fd, &levels);
+	lab_fact(lab, "after socket, the send buffer may take", (int64_t)levels.send.room, "bytes");
+	lab_fact(lab, "and the receive buffer", (int64_t)levels.recv.room, "bytes");
+	lab_must(lab, levels.send.room > 0 && levels.recv.room > 0, "both have their limits from socket on");
+	lab_must(lab, levels.send.held + levels.recv.held == 0, "and no memory");
+	return levels;
+}
+
+/* Memory comes with bytes that nobody reads yet, and goes when somebody has. */
+static void borrow(struct lab *lab, const struct lab_pair *p)
+{
+	struct lab_levels full, empty;
+	char room[CHUNK];
+
+	lab_send(&lab->calls, p->client, block, CHUNK);
+	lab_must(lab, has_arrived(p->server, CHUNK), "what is sent arrives");
+	lab_levels_of(p->server, &full);
+	lab_picture(lab, "sent, and not read", p->client, p->server);
+	lab_recv(&lab->calls, p->server, room, CHUNK);
+	lab_levels_of(p->server, &empty);
+	lab_fact(lab, "memory that 1000 bytes take in the receive buffer", (int64_t)full.recv.held, "bytes");
+	lab_fact(lab, "and when they are read", (int64_t)empty.recv.held, "bytes");
+	lab_must(lab, full.recv.held > CHUNK, "bytes take memory, and more of it than they are");
+	lab_must(lab, empty.recv.held < full.recv.held, "and give it back when they are read");
+}
+
+void lab_buffer_birth(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	struct lab_levels before, after;
+	struct lab_pair p;
+	int fixed, size = 0, still = 0;
+
+	if (!lab_listening(lab, &p, 0))
+		return;
+	p.client = lab_keep(lab, lab_socket(calls, "client", AF_INET, SOCK_STREAM));
+	before = born(lab, p.client);
+	fixed = lab_keep(lab, lab_socket(calls, "fixed", AF_INET, SOCK_STREAM));
+	lab_set(calls, fixed, "SO_SNDBUF", SMALL);
+	lab_get(calls, fixed, "SO_SNDBUF", &size);
+	lab_connect(calls, p.client, "127.0.0.1", p.port);
+	p.server = lab_keep(lab, lab_accept(calls, "server", p.listener));
+	lab_levels_of(p.client, &after);
+	lab_fact(lab, "after connect, the send buffer may take", (int64_t)after.send.room, "bytes");
+	lab_must(lab, after.send.room > before.send.room, "connect raises the limit for sending");
+	lab_must(lab, after.send.held + after.recv.held == 0, "and takes no memory either");
+	lab_connect(calls, fixed, "127.0.0.1", p.port);
+	lab_get(calls, fixed, "SO_SNDBUF", &still);
+	lab_must(lab, still == size && size == 2 * SMALL, "a limit that was set is doubled at once, and then stays");
+	borrow(lab, &p);
+}
+
+/* ---- send-blocks, recv-blocks ---- */
+
+/* Sends until nothing more is taken, and for a while nothing is: acknowledgements may still make room. */
+static long fill(struct lab *lab, int fd)
+{
+	long sent = 0, r = 0;
+
+	for (int quiet = 0; quiet < 3;) {
+		r = lab_send_now(&lab->calls, fd, block, BLOCK);
+		if (r < 0 && r != -EAGAIN)
+			break;
+		if (r > 0)
+			sent += r;
+		quiet = r > 0 ? 0 : quiet + 1;
+		if (r == -EAGAIN)
+			lab_sleep(QUIET / 2);
+	}
+	lab_must(lab, r == -EAGAIN, "a send that may not wait is EAGAIN when there is no room");
+	return sent;
+}
+
+/* Receives n bytes, in as many calls as that takes. */
+static long take(struct lab *lab, int fd, const char *name, long n)
+{
+	static char room[BLOCK];
+	long got = 0, r = 1;
+	unsigned calls = 0;
+
+	for (; got < n && r > 0; calls++) {
+		r = lab_recv(NULL, fd, room, sizeof(room));
+		got += r > 0 ? r : 0;
+	}
+	lab_say(&lab->calls, "recv(%s) = %ld bytes, in %u calls", name, got, calls);
+	return got;
+}
+
+/* What has been sent lies in the two buffers on its way. A byte is in both until its acknowledgement is there. */
+static bool lie_in_both(const struct lab_pair *p, long sent, struct lab_levels *client, struct lab_levels *server)
+{
+	for (int i = 0; i < 1000; i++) {
+		lab_levels_of(p->client, client);
+		lab_levels_of(p->server, server);
+		if (client->send.used + server->recv.used == (uint64_t)sent)
+			return true;
+		lab_sleep(1);
+	}
+	return false;
+}
+
+static void send_block(struct lab_aside *aside)
+{
+	aside->result = lab_send(&aside->lab->calls, aside->fd, aside->from, aside->n);
+}
+
+static void receive(struct lab_aside *aside)
+{
+	char room[CHUNK];
+
+	aside->result = lab_recv(&aside->lab->calls, aside->fd, room, sizeof(room));
+}
+
+void lab_send_blocks(struct lab *lab)
+{
+	struct lab_aside sender = {.work = send_block, .lab = lab, .from = block, .n = BLOCK};
+	struct lab_levels client, server;
+	struct lab_pair p;
+	long sent;
+
+	if (!lab_connected_with(lab, &p, SMALL, SMALL))
+		return;
+	sent = fill(lab, p.client);
+	lab_must(lab, sent > 0 && sent < BLOCK, "a send that may not wait takes what there is room for");
+	lab_must(lab, lie_in_both(&p, sent, &client, &server), "what was taken lies in the two buffers, to the byte");
+	lab_picture(lab, "nobody reads, and no more is taken", p.client, p.server);
+	lab_fact(lab, "taken before there is no room", sent, "bytes");
+	lab_fact(lab, "in the client's send buffer", (int64_t)client.send.used, "bytes");
+	lab_fact(lab, "in the server's receive buffer", (int64_t)server.recv.used, "bytes");
+	sender.fd = p.client;
+	if (!lab_begin(&sender))
+		return;
+	lab_must(lab, !lab_ended(&sender, QUIET), "a send that may wait does");
+	lab_must(lab, take(lab, p.server, "server", sent + BLOCK) == sent + BLOCK, "the peer reads all of it");
+	lab_must(lab, lab_ended(&sender, LONG) && sender.result == BLOCK,
+		 "and the send returns, with all its bytes taken");
+	lab_picture(lab, "the peer has read", p.client, p.server);
+}
+
+void lab_recv_blocks(struct lab *lab)
+{
+	struct lab_aside reader = {.work = receive, .lab = lab};
+	struct lab_levels client;
+	char room[MESSAGE];
+	struct lab_pair p;
+
+	if (!lab_connected_with(lab, &p, SMALL, SMALL))
+		return;
+	reader.fd = p.server;
+	if (!lab_begin(&reader))
+		return;
+	lab_must(lab, !lab_ended(&reader, QUIET), "recv waits while the receive buffer is empty");
+	lab_levels_of(p.client, &client);
+	lab_picture(lab, "recv waits, and send would not", p.client, p.server);
+	lab_must(lab, client.send.used == 0 && lab_send_now(&lab->calls, p.client, hello, MESSAGE) == MESSAGE,
+		 "send into an empty send buffer returns without waiting");
+	lab_must(lab, lab_ended(&reader, LONG) && reader.result == MESSAGE, "and that is what recv waited for");
+	lab_fact(lab, "taken until send would wait", fill(lab, p.client), "bytes");
+	lab_picture(lab, "send would wait, and recv does not", p.client, p.server);
+	lab_must(lab, lab_recv_now(&lab->calls, p.server, room, MESSAGE) == MESSAGE,
+		 "recv from a full receive buffer returns without waiting");
+}
+
+/* ---- recv-zero ---- */
+
+/* The peer has ended: 0, again and again, and what errno said before it still says. */
+static void receive_end(struct lab *lab, const struct lab_pair *p)
+{
+	struct lab_calls *calls = &lab->calls;
+	int other = lab_keep(lab, lab_socket(calls, "other", AF_INET, SOCK_STREAM));
+	char room[MESSAGE];
+	long got;
+	int left;
+
+	lab_must(lab, lab_connect(calls, other, "::1", 1) == -EAFNOSUPPORT, "an earlier call leaves its errno");
+	got = lab_recv(calls, p->server, room, MESSAGE);
+	left = errno;
+	lab_say(calls, "errno: %s", left == EAFNOSUPPORT ? "EAFNOSUPPORT" : "another");
+	lab_must(lab, got == 0, "recv returns 0 when the peer has ended");
+	lab_must(lab, left == EAFNOSUPPORT, "errno is what the earlier call left");
+	lab_must(lab, lab_recv(calls, p->server, room, MESSAGE) == 0, "and 0 the next time too, without waiting");
+	lab_must(lab, lab_send(calls, p->server, hello, MESSAGE) == MESSAGE, "it is no error: one may still send");
+}
+
+/* The peer closes and leaves what it was sent unread: that is a reset. */
+static void receive_error(struct lab *lab)
+{
+	struct lab_pair p;
+	char room[MESSAGE];
+
+	if (!lab_connected(lab, &p))
+		return;
+	lab_send(&lab->calls, p.server, hello, MESSAGE);
+	lab_must(lab, has_arrived(p.client, MESSAGE), "the peer has something to read");
+	lab_close(&lab->calls, lab_forget(lab, p.client));
+	lab_poll(&lab->calls, p.server, POLLIN, LONG);
+	lab_must(lab, lab_recv_now(&lab->calls, p.server, room, MESSAGE) == -ECONNRESET,
+		 "recv returns -1 when the connection broke, and errno says why");
+}
+
+void lab_recv_zero(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	struct lab_pair p;
+	char room[MESSAGE];
+
+	if (!lab_connected(lab, &p))
+		return;
+	lab_send(calls, p.client, hello, MESSAGE);
+	lab_shutdown(calls, p.client);
+	lab_must(lab, has_arrived(p.server, MESSAGE), "what is sent arrives");
+	lab_must(lab, lab_recv(calls, p.server, room, 0) == 0,
+		 "recv with room for nothing returns 0, and means nothing");
+	lab_must(lab, lab_recv(calls, p.server, room, MESSAGE) == MESSAGE,
+		 "what came before the end is still received");
+	receive_end(lab, &p);
+	receive_error(lab);
+}
+
+/* ---- echo-deadlock ---- */
+
+enum { ALL = 200 * CHUNK };
+
+/* Four small buffers. */
+static bool connect_small(struct lab *lab, struct lab_pair *p)
+{
+	struct lab_calls *calls = &lab->calls;
+	int r;
+
+	if (!lab_listening(lab, p, SMALL))
+		return false;
+	lab_set(calls, p->listener, "SO_SNDBUF", SMALL);
+	p->client = lab_keep(lab, lab_socket(calls, "client", AF_INET, SOCK_STREAM));
+	lab_set(calls, p->client, "SO_RCVBUF", SMALL);
+	lab_set(calls, p->client, "SO_SNDBUF", SMALL);
+	r = lab_connect(calls, p->client, "127.0.0.1", p->port);
+	if (r == 0)
+		r = p->server = lab_keep(lab, lab_accept(calls, "server", p->listener));
+	return lab_must(lab, r >= 0, "a connection can be had");
+}
+
+/* Sends all, and reads nothing. */
+static void only_send(struct lab_aside *aside)
+{
+	long r = 1;
+
+	while (r > 0 && aside->result < ALL) {
+		r = lab_send(NULL, aside->fd, block, CHUNK);
+		aside->result += r > 0 ? r : 0;
+	}
+	lab_shutdown(NULL, aside->fd);
+}
+
+/* Sends back what it reads, and only then reads on. */
+static void only_echo(struct lab_aside *aside)
+{
+	char room[CHUNK];
+	long n, r = 1;
+
+	while (r > 0 && (n = lab_recv(NULL, aside->fd, room, sizeof(room))) > 0) {
+		r = lab_send(NULL, aside->fd, room, (size_t)n);
+		aside->result += r > 0 ? r : 0;
+	}
+	lab_shutdown(NULL, aside->fd);
+}
+
+/* Neither gets on. */
+static void until_quiet(const struct lab_aside *a, const struct lab_aside *b)
+{
+	long before = -1, now = 0;
+
+	for (int i = 0; i < 100 && now != before; i++) {
+		before = now;
+		lab_sleep(2 * QUIET);
+		now = a->result + b->result;
+	}
+}
+
+/* What has been sent lies in the four buffers, but for the messages that the two have in hand. */
+static void all_full(struct lab *lab, const struct lab_pair *p, long sent)
+{
+	const long in_hand = 2L * CHUNK;
+	struct lab_levels client, server;
+	long there;
+
+	lab_levels_of(p->client, &client);
+	lab_levels_of(p->server, &server);
+	lab_picture(lab, "both are in send", p->client, p->server);
+	there = (long)(client.send.used + server.recv.used + server.send.used + client.recv.used);
+	lab_fact(lab, "bytes in the four buffers", there, "bytes");
+	lab_must(lab, client.send.used && client.recv.used && server.send.used && server.recv.used,
+		 "all four buffers have something in them");
+	lab_must(lab, there > sent - in_hand && there < sent + in_hand, "what was sent lies there, and is not lost");
+}
+
+void lab_echo_deadlock(struct lab *lab)
+{
+	struct lab_aside client = {.work = only_send, .lab = lab}, server = {.work = only_echo, .lab = lab};
+	struct lab_pair p;
+
+	if (!connect_small(lab, &p))
+		return;
+	client.fd = p.client;
+	server.fd = p.server;
+	if (!lab_begin(&server))
+		return;
+	if (!lab_begin(&client)) {
+		lab_shutdown(NULL, p.client);
+		lab_ended(&server, LONG);
+		return;
+	}
+	until_quiet(&client, &server);
+	lab_say(&lab->calls, "send(client, %d bytes): %ld times, then it waits", CHUNK, client.result / CHUNK);
+	lab_say(&lab->calls, "recv(server), send(server): %ld bytes echoed, then it waits", (long)server.result);
+	lab_fact(lab, "the client has sent", client.result, "bytes");
+	lab_fact(lab, "the server has echoed", server.result, "bytes");
+	lab_must(lab, !client.is_done && !server.is_done, "both wait in send, each for the other to read");
+	all_full(lab, &p, client.result);
+	lab_must(lab, take(lab, p.client, "client", ALL) == ALL, "the client reads, and everything comes back");
+	lab_must(lab, lab_ended(&client, LONG) && lab_ended(&server, LONG), "and both end");
 }

@@ -268,15 +268,6 @@ static void serve_one(struct lab_aside *aside)
 	lab_close(calls, server);
 }
 
-/* As when its process ends. */
-static void close_now(struct lab *lab, int fd)
-{
-	for (size_t i = 0; i < lab->opens; i++)
-		if (lab->open[i] == fd)
-			lab->open[i] = lab->open[--lab->opens];
-	lab_close(&lab->calls, fd);
-}
-
 /* The second connects and sends, and there it ends. */
 static void call_in_vain(struct lab *lab, const struct lab_pair *p, int second)
 {
@@ -313,7 +304,7 @@ void lab_second_client(struct lab *lab)
 	lab_must(lab, lab_ended(&server, 10000), "the first one leaves, and the server's loop is over");
 	lab_fact(lab, "echoed to the first", server.result, "bytes");
 	lab_must(lab, lab_recv_now(calls, second, room, sizeof(room)) == -EAGAIN, "the second has had nothing");
-	close_now(lab, p.listener);
+	lab_close(calls, lab_forget(lab, p.listener)); /* as when its process ends */
 	lab_poll(calls, second, POLLIN, 10000);
 	lab_must(lab, lab_recv_now(calls, second, room, sizeof(room)) == -ECONNRESET,
 		 "when the server ends, the second is reset");
