@@ -144,18 +144,34 @@ int lab_port(int fd)
 
 static const char *family_name(int family)
 {
-	return family == AF_INET ? "AF_INET" : family == AF_INET6 ? "AF_INET6" : family == AF_UNIX ? "AF_UNIX" : "?";
+	return family == AF_INET    ? "AF_INET"
+	       : family == AF_INET6 ? "AF_INET6"
+	       : family == AF_UNIX  ? "AF_UNIX"
+	       : family == AF_MAX   ? "AF_MAX"
+				    : "?";
+}
+
+static const char *type_name(int type)
+{
+	return type == SOCK_STREAM  ? "SOCK_STREAM"
+	       : type == SOCK_DGRAM ? "SOCK_DGRAM"
+	       : type == SOCK_RDM   ? "SOCK_RDM"
+				    : "?";
 }
 
 int lab_socket(struct lab_calls *calls, const char *name, int family, int type)
 {
-	int fd = (int)result(socket(family, type | SOCK_CLOEXEC, 0));
-	const char *type_name = type == SOCK_STREAM ? "SOCK_STREAM" : type == SOCK_DGRAM ? "SOCK_DGRAM" : "?";
+	return lab_socket_of(calls, name, family, type, 0);
+}
+
+int lab_socket_of(struct lab_calls *calls, const char *name, int family, int type, int protocol)
+{
+	int fd = (int)result(socket(family, type | SOCK_CLOEXEC, protocol));
 
 	name_it(calls, fd, name);
 	if (fd < 0)
-		return (int)said(calls, fd, "socket(%s, %s, 0)", family_name(family), type_name);
-	lab_say(calls, "socket(%s, %s, 0) = %s", family_name(family), type_name, name);
+		return (int)said(calls, fd, "socket(%s, %s, %d)", family_name(family), type_name(type), protocol);
+	lab_say(calls, "socket(%s, %s, %d) = %s", family_name(family), type_name(type), protocol, name);
 	return fd;
 }
 

@@ -41,6 +41,8 @@ void lab_say(struct lab_calls *calls, const char *format, ...) __attribute__((fo
 
 /* name: what the descriptor is called in the lines from here on, kept if it is at most 15 characters long. */
 int lab_socket(struct lab_calls *calls, const char *name, int family, int type);
+/* Of a protocol that is not the usual one, 0, of its family and type. */
+int lab_socket_of(struct lab_calls *calls, const char *name, int family, int type, int protocol);
 int lab_bind(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
 int lab_listen(struct lab_calls *calls, int fd, int backlog);
 int lab_accept(struct lab_calls *calls, const char *name, int fd);

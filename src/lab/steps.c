@@ -31,8 +31,11 @@ static void socket_fails(struct lab *lab)
 
 	lab_must(lab, lab_keep(lab, lab_socket(calls, "none", AF_MAX, SOCK_STREAM)) == -EAFNOSUPPORT,
 		 "socket refuses a family that there is not");
-	lab_must(lab, lab_keep(lab, lab_socket(calls, "none", AF_INET, SOCK_SEQPACKET)) == -ESOCKTNOSUPPORT,
+	lab_must(lab, lab_keep(lab, lab_socket(calls, "none", AF_INET, SOCK_RDM)) == -ESOCKTNOSUPPORT,
 		 "socket refuses a type that the family does not have");
+	lab_must(lab,
+		 lab_keep(lab, lab_socket_of(calls, "none", AF_INET, SOCK_STREAM, IPPROTO_UDP)) == -EPROTONOSUPPORT,
+		 "socket refuses a protocol that is not of the type");
 }
 
 static void bind_fails(struct lab *lab, const struct lab_pair *p)
