@@ -14,7 +14,7 @@ static int new_tcp(struct lab *lab, const char *name)
 	return lab_keep(lab, lab_socket(&lab->calls, name, AF_INET, SOCK_STREAM));
 }
 
-/* So many connections wait for accept. The client knows of its own first: its last acknowledgement may be on its way. */
+/* So many connections wait for accept. A client knows of its own first: its last acknowledgement may be on its way. */
 static bool queue_is(int listener, int n)
 {
 	for (int i = 0; i < 1000 && lab_accept_queue(listener) < n; i++)
