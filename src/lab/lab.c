@@ -113,6 +113,17 @@ int lab_keep(struct lab *lab, int fd)
 	return fd;
 }
 
+int lab_forget(struct lab *lab, int fd)
+{
+	size_t i = 0;
+
+	while (i < lab->opens && lab->open[i] != fd)
+		i++;
+	if (i < lab->opens)
+		lab->open[i] = lab->open[--lab->opens];
+	return fd;
+}
+
 /* ---- what most begin with ---- */
 
 bool lab_listening(struct lab *lab, struct lab_pair *p, int rcvbuf)

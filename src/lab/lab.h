@@ -100,6 +100,8 @@ void lab_not_here(struct lab *lab, const char *format, ...) __attribute__((forma
 
 /* Closes it at the end, if it is one. Returns fd, or -errno as it came. */
 int lab_keep(struct lab *lab, int fd);
+/* No longer: the experiment closes it itself. Returns fd. */
+int lab_forget(struct lab *lab, int fd);
 
 struct lab_pair {
 	int listener, client, server;
