@@ -43,9 +43,10 @@ static bool is_http(struct sb_slice line)
 
 bool sb_door_is_foreign(struct sb_slice line)
 {
+	static const uint8_t ending[] = {'\n', '\r'};
 	size_t ends = 0;
 
-	while (ends < line.n && ends < 2 && line.p[line.n - 1 - ends] == "\n\r"[ends])
+	while (ends < line.n && ends < sizeof(ending) && line.p[line.n - 1 - ends] == ending[ends])
 		ends++;
 	if (ends == 0)
 		return line.n >= SB_DOOR_LINE_MAX;
