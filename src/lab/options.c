@@ -93,7 +93,7 @@ static long fill(struct lab *lab, const char *what, struct lab_pair *p)
 	if (!lab_connected_with(lab, p, SMALL, SMALL))
 		return 0;
 	while ((r = lab_send_now(&lab->calls, p->client, piece, sizeof(piece))) > 0 ||
-	       lab_poll(NULL, p->client, POLLOUT, 20))
+	       lab_poll(NULL, p->client, POLLOUT, 50))
 		sent += r > 0 ? r : 0;
 	lab_levels_of(p->client, &there);
 	lab_must(lab, there.send.used > 0, "something waits to be sent when the client closes");
@@ -140,9 +140,9 @@ static void linger_on(struct lab *lab)
 
 	lab_set(&lab->calls, p.client, "SO_LINGER", 30);
 	lab_forget(lab, p.client);
-	if (!lab_begin(&closer))
+	if (!lab_begin(&closer) ||
+	    !lab_must(lab, !lab_ended(&closer, 50), "30 seconds: close waits while nobody reads"))
 		return;
-	lab_must(lab, !lab_ended(&closer, 50), "30 seconds: close waits while nobody reads");
 	got = drain(lab, p.server, &end);
 	lab_must(lab, lab_ended(&closer, 10000) && closer.result == 0, "30 seconds: close returns when all is sent");
 	lab_must(lab, got == sent && end == 0, "30 seconds: all of it arrives, and then FIN");
