@@ -11,10 +11,11 @@
 
 enum { COLUMNS = 80, ROOM = 128 * 1024 };
 
-enum flag_id { FLAG_LIST, FLAG_JSON, FLAG_MARKDOWN };
+enum flag_id { FLAG_LIST, FLAG_CLAIMS, FLAG_JSON, FLAG_MARKDOWN };
 
 static const struct sb_flag flags[] = {
 	{"list", NULL, "name them, with their claims, and run none", FLAG_LIST},
+	{"claims", NULL, "what the lecture notes claim, and which experiment or page shows it", FLAG_CLAIMS},
 	{"json", NULL, "one line of JSON for each", FLAG_JSON},
 	{"markdown", NULL, "as docs/lab.md has them", FLAG_MARKDOWN},
 };
@@ -74,6 +75,24 @@ static int list(void)
 	return SB_EXIT_OK;
 }
 
+static int claims(void)
+{
+	struct lab_claim claim;
+
+	for (size_t i = 0; lab_claim_at(i, &claim) == 0; i++) {
+		char room[1024];
+		struct sb_text t = sb_text_in(room, sizeof(room));
+
+		sb_text_str(&t, claim.row ? claim.row->name : "docs/");
+		sb_text_str(&t, claim.row ? "" : claim.page);
+		sb_text_column(&t, 25);
+		sb_text_wrapped(&t, sb_slice_cstr(claim.claim), 25, COLUMNS);
+		sb_text_char(&t, '\n');
+		sb_print(&t);
+	}
+	return SB_EXIT_OK;
+}
+
 /* ---- one of them ---- */
 
 static void paint(const struct show *show, struct sb_text *t, const char *colour, const char *text)
@@ -114,7 +133,7 @@ static void put_facts(struct sb_text *t, const struct lab *lab)
 		sb_text_str(t, lab->fact[i].key);
 		sb_text_str(t, ": ");
 		sb_text_i64(t, lab->fact[i].value);
-		sb_text_char(t, ' ');
+		sb_text_str(t, lab->fact[i].unit[0] ? " " : "");
 		sb_text_str(t, lab->fact[i].unit);
 		sb_text_char(t, '\n');
 	}
@@ -213,6 +232,16 @@ static int run(struct show *show, char **names, int n)
 	show->room = malloc(ROOM);
 	if (!show->room)
 		return sb_complain("lab", SB_EXIT_OS, "no memory");
+	if (show->how == SHOW_MARKDOWN && n == 0)
+		printf("# The lab\n\n"
+		       "`streambed lab --markdown` has written this: each experiment with its claim, the calls that "
+		       "were made,\n"
+		       "what was measured, and whether it holds. Numbers are those of one machine; claims, verdicts "
+		       "and what\n"
+		       "one takes home are checked against the program. A bar is the memory that a buffer takes of "
+		       "what it\n"
+		       "may, the number beside it bytes of payload. [winsock.md](winsock.md) has the same calls on "
+		       "Windows.\n\n");
 	for (int i = 0; i < n; i++)
 		show_one(show, row_named(names[i]));
 	for (size_t i = 0; n == 0 && (row = lab_row_at(i)) != NULL; i++)
@@ -236,6 +265,8 @@ int sb_cmd_lab(int argc, char **argv)
 			return help();
 		if (args.id == FLAG_LIST)
 			return list();
+		if (args.id == FLAG_CLAIMS)
+			return claims();
 		if (args.id == FLAG_JSON)
 			show.how = SHOW_JSON;
 		else if (args.id == FLAG_MARKDOWN)

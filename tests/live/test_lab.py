@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`streambed lab`: each experiment comes out as documented, by relations and never by times."""
 import json
+import os
 import subprocess
 
 import pytest
@@ -44,3 +45,21 @@ def test_all_of_them_in_80_columns_without_colour_when_piped():
 def test_what_is_not_there_is_a_usage_error_and_nothing_is_run():
     assert lab('coalesce', 'spilt', code=2) == ''
     assert lab('--jsn', code=2) == ''
+
+
+def test_the_page_of_docs_says_what_the_program_says():
+    with open(f'{harness.ROOT}/docs/lab.md', encoding='utf-8') as page:
+        text = page.read()
+    assert [line[3:] for line in text.splitlines() if line.startswith('## ')] == NAMES
+    words = ' '.join(text.split())
+    for name in NAMES:
+        found = json.loads(lab(name, '--json'))
+        for part in (found['claim'], 'verdict: ' + found['documented'] + ' ' + found['lesson']):
+            assert ' '.join(part.split()) in words, f'{name}: streambed lab --markdown >docs/lab.md'
+
+
+def test_each_claim_of_the_notes_has_an_experiment_or_a_page():
+    rows = [line.split()[0] for line in lab('--claims').splitlines() if not line.startswith(' ')]
+    assert len(rows) > 30
+    for row in rows:
+        assert row in NAMES or os.path.exists(f'{harness.ROOT}/{row}')
