@@ -9,7 +9,7 @@
 #include "base/nearest.h"
 #include "lab/lab.h"
 
-enum { COLUMNS = 80, ROOM = 128 * 1024 };
+enum { COLUMNS = 80, TEXT_COLUMN = 24, ROOM = 128 * 1024 };
 
 enum flag_id { FLAG_LIST, FLAG_CLAIMS, FLAG_JSON, FLAG_MARKDOWN };
 
@@ -58,20 +58,26 @@ static int help(void)
 	return SB_EXIT_OK;
 }
 
+/* "folder/name    text, on from a column of its own" */
+static void put_row(const char *folder, const char *name, const char *text)
+{
+	char room[1024];
+	struct sb_text t = sb_text_in(room, sizeof(room));
+
+	sb_text_str(&t, folder);
+	sb_text_str(&t, name);
+	sb_text_column(&t, TEXT_COLUMN);
+	sb_text_wrapped(&t, sb_slice_cstr(text), TEXT_COLUMN, COLUMNS);
+	sb_text_char(&t, '\n');
+	sb_print(&t);
+}
+
 static int list(void)
 {
 	const struct lab_row *row;
 
-	for (size_t i = 0; (row = lab_row_at(i)) != NULL; i++) {
-		char room[1024];
-		struct sb_text t = sb_text_in(room, sizeof(room));
-
-		sb_text_str(&t, row->name);
-		sb_text_column(&t, 24);
-		sb_text_wrapped(&t, sb_slice_cstr(row->claim), 24, COLUMNS);
-		sb_text_char(&t, '\n');
-		sb_print(&t);
-	}
+	for (size_t i = 0; (row = lab_row_at(i)) != NULL; i++)
+		put_row("", row->name, row->claim);
 	return SB_EXIT_OK;
 }
 
@@ -79,17 +85,8 @@ static int claims(void)
 {
 	struct lab_claim claim;
 
-	for (size_t i = 0; lab_claim_at(i, &claim) == 0; i++) {
-		char room[1024];
-		struct sb_text t = sb_text_in(room, sizeof(room));
-
-		sb_text_str(&t, claim.row ? claim.row->name : "docs/");
-		sb_text_str(&t, claim.row ? "" : claim.page);
-		sb_text_column(&t, 25);
-		sb_text_wrapped(&t, sb_slice_cstr(claim.claim), 25, COLUMNS);
-		sb_text_char(&t, '\n');
-		sb_print(&t);
-	}
+	for (size_t i = 0; lab_claim_at(i, &claim) == 0; i++)
+		put_row(claim.row ? "" : "docs/", claim.row ? claim.row->name : claim.page, claim.claim);
 	return SB_EXIT_OK;
 }
 

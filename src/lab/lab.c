@@ -53,11 +53,17 @@ void lab_run(struct lab *lab, const struct lab_row *row)
 
 /* ---- notes ---- */
 
+/* What goes without saying: it is only worth a word where it is not so. */
+static bool can(struct lab *lab, bool is_so, const char *what)
+{
+	return is_so || lab_must(lab, false, what);
+}
+
 void lab_fact(struct lab *lab, const char *key, int64_t value, const char *unit)
 {
 	struct lab_fact *f = &lab->fact[lab->facts];
 
-	if (!lab_must(lab, lab->facts < LAB_FACTS, "there is room for what is measured"))
+	if (!can(lab, lab->facts < LAB_FACTS, "there is room for what is measured"))
 		return;
 	snprintf(f->key, sizeof(f->key), "%s", key);
 	snprintf(f->unit, sizeof(f->unit), "%s", unit);
@@ -69,24 +75,19 @@ void lab_picture(struct lab *lab, const char *when, int client, int server)
 {
 	struct lab_picture *p = &lab->picture[lab->pictures];
 
-	if (!lab_must(lab, lab->pictures < LAB_PICTURES, "there is room for the pictures"))
+	if (!can(lab, lab->pictures < LAB_PICTURES, "there is room for the pictures"))
 		return;
 	*p = (struct lab_picture){.when = {0}};
 	snprintf(p->when, sizeof(p->when), "%s", when);
 	if (client >= 0)
-		lab_levels_of(client, &p->client);
+		can(lab, lab_levels_of(client, &p->client) == 0, "the client's buffers can be looked at");
 	if (server >= 0)
-		lab_levels_of(server, &p->server);
+		can(lab, lab_levels_of(server, &p->server) == 0, "the server's buffers can be looked at");
 	lab->pictures++;
 }
 
-/* That there was room is only worth a word when there was none. */
 bool lab_must(struct lab *lab, bool is_so, const char *what)
 {
-	bool is_room = strncmp(what, "there is room", 13) == 0;
-
-	if (is_so && is_room)
-		return true;
 	if (lab->musts == LAB_MUSTS) {
 		lab->must[LAB_MUSTS - 1] = (struct lab_must){"there is room for what must be so", false};
 		return is_so;
@@ -108,7 +109,7 @@ int lab_keep(struct lab *lab, int fd)
 {
 	if (fd < 0)
 		return fd;
-	if (lab_must(lab, lab->opens < LAB_OPEN, "there is room for what it opens"))
+	if (can(lab, lab->opens < LAB_OPEN, "there is room for what it opens"))
 		lab->open[lab->opens++] = fd;
 	return fd;
 }
