@@ -23,5 +23,9 @@ struct fuzz_config {
 void fuzz_config_read(struct fuzz_config *f, const uint8_t *script, size_t n, const char *backend);
 /* Sets one more option, which is kept as it is; again, it takes the place of the first. */
 void fuzz_config_set(struct fuzz_config *f, const char *option);
+/* Where among n options the first is whose name is that of `option`, "NAME=…"; n: there is none. */
+size_t fuzz_option_at(const char *const *options, size_t n, const char *option);
+/* What the option "NAME=" is set to, or "". */
+const char *fuzz_option(const struct sb_config *config, const char *name);
 
 #endif

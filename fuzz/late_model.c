@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The rules of replies. See late_model.h. */
 #include "late_model.h"
+#include "find.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,11 @@
 /* The value of key=, NULL when it is not there. */
 static const char *value(const char *line, const char *key)
 {
-	const char *at = strstr(line, key);
+	const char *at = fuzz_find(line, key);
 
 	/* A value may have the name of a key in it, and has no space. */
 	while (at && at[-1] != ' ')
-		at = strstr(at + 1, key);
+		at = fuzz_find(at + 1, key);
 	return at ? at + strlen(key) : NULL;
 }
 

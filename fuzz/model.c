@@ -5,18 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "find.h"
 #include "found.h"
 #include "oracle.h"
 
 /* The value of key= in a line, copied to room; NULL when it is not there. */
 static const char *value_of(const char *line, const char *key, char room[64])
 {
-	const char *at = strstr(line, key);
+	const char *at = fuzz_find(line, key);
 	size_t n = 0;
 
 	/* A value may have the name of a key in it, and has no space; a socket option has a dot before its name. */
 	while (at && at[-1] != ' ' && at[-1] != '.')
-		at = strstr(at + 1, key);
+		at = fuzz_find(at + 1, key);
 	if (!at)
 		return NULL;
 	at += strlen(key);
@@ -56,7 +57,7 @@ static bool is_shaped(const char *line)
 	static const char *const keys[] = {" frag=", " cut=", " join=", " delay=", " limit=", " flip="};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (strstr(line, keys[i]))
+		if (fuzz_find(line, keys[i]))
 			return true;
 	return false;
 }
@@ -86,8 +87,8 @@ void model_read(struct model *m, const char *listen)
 	m->is_tcp = strncmp(listen, "tcp:", 4) == 0;
 	m->is_udp = strncmp(listen, "udp:", 4) == 0;
 	m->is_unix = strncmp(listen, "unix:", 5) == 0;
-	m->is_door = !m->is_udp && m->service != MODEL_SOURCE && (!strchr(line, ' ') || strstr(line, "preamble=on"));
-	m->is_loopback = !strstr(listen, "0.0.0.0");
+	m->is_door = !m->is_udp && m->service != MODEL_SOURCE && (!strchr(line, ' ') || fuzz_find(line, "preamble=on"));
+	m->is_loopback = !fuzz_find(listen, "0.0.0.0");
 	m->conns = UINT64_MAX;
 	m->backlog = 511;
 	m->syn = model_syn(line);
@@ -116,8 +117,8 @@ void model_read(struct model *m, const char *listen)
 	m->is_silent = value_of(line, "reply=silent", room) != NULL;
 	m->is_refusing = value_of(line, "reply=refused", room) != NULL;
 	m->is_fated = late_model_is_for(line);
-	m->is_rst = strstr(line, "close=rst") != NULL;
-	m->is_abrupt = strstr(line, "close=abrupt") != NULL;
+	m->is_rst = fuzz_find(line, "close=rst") != NULL;
+	m->is_abrupt = fuzz_find(line, "close=abrupt") != NULL;
 	if (value_of(line, "max=", room))
 		m->args.max = (uint32_t)model_number(room, NULL);
 	if (value_of(line, "recv=", room))
@@ -125,7 +126,7 @@ void model_read(struct model *m, const char *listen)
 	m->ref = ref_read(&m->args, value_of(line, "frame=", room) ? room : "raw");
 	if (!m->ref)
 		sb_found("model: cannot read the framing %s", room);
-	m->has_steps = strstr(line, " | ") != NULL;
+	m->has_steps = fuzz_find(line, " | ") != NULL;
 	m->is_shaped = is_shaped(line) && !m->has_steps;
 	if (m->is_shaped)
 		plan_model_read(&m->plan, line);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "core/limits.h"
 #include "found.h"
 #include "server/server.h"
@@ -148,10 +149,7 @@ static void read_line(struct start *s, const char *line)
 
 static bool has_option(const struct start *s, const char *option)
 {
-	for (size_t i = 0; i < s->c.options_n; i++)
-		if (strncmp(s->options[i], option, strcspn(option, "=") + 1) == 0)
-			return true;
-	return false;
+	return fuzz_option_at(s->options, s->c.options_n, option) < s->c.options_n;
 }
 
 /* As little memory as will do, and all of the log, unless the input has something to say about it. */

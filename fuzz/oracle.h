@@ -332,7 +332,7 @@ void line_port(struct run *r, uint32_t i);
 /* Why this one may not come to a throw-away port, NULL if it may. */
 const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t i);
 /* A line of the log about a throw-away port, which nobody foresees. */
-bool line_is_of_port(const struct run *r, const char *line, size_t n);
+bool line_is_of_port(const struct run *r, uint32_t kind, const char *line, size_t n);
 
 /* Listener i has begun to listen: not to accept before its line lets it. */
 void door_open(struct run *r, uint32_t i);

@@ -2,6 +2,7 @@
  * The rules of a run of the whole server: what a line that came on a connection, or that of a throw-away port, asks
  * for. When it is over, what came is cut into messages again, and what went is that, or what the source is made of, in
  * pieces that end where the line says. */
+#include "find.h"
 #include "found.h"
 #include "oracle.h"
 
@@ -92,7 +93,8 @@ static void find_pieces(const struct asked *a, const char *line, bool has_answer
 {
 	struct cut *cut = &a->r->cut[a->i];
 
-	if (strchr(line, '\\') || strstr(line, "file=") || strlen(line) > LINE_MAX_READ || a->c->out_n >= SIM_OUT_MAX)
+	if (strchr(line, '\\') || fuzz_find(line, "file=") || strlen(line) > LINE_MAX_READ ||
+	    a->c->out_n >= SIM_OUT_MAX)
 		return;
 	cut->is_asked = true;
 	cut->pieces = cut->unit = 0;

@@ -36,13 +36,16 @@ static void check_echo(const struct run *r, uint32_t i)
 			 r->backend, i, (unsigned long long)p->in, (unsigned long long)p->out, p->dropped, p->unsent);
 }
 
-/* RFC 864: line i begins with character i of the ring. */
-static void fill_chargen(uint8_t *out, size_t n)
+/* RFC 864: line i begins with character i of the ring. That is always the same, and made once. */
+static const uint8_t *chargen(void)
 {
 	static const char ends[] = "\r\n";
+	static uint8_t stream[SIM_OUT_MAX];
 
-	for (size_t at = 0, first = 0, column = 0, ring = 0; at < n; at++) {
-		out[at] = (uint8_t)(column < 72 ? ' ' + ring : (unsigned char)ends[column - 72]);
+	if (stream[0])
+		return stream;
+	for (size_t at = 0, first = 0, column = 0, ring = 0; at < sizeof(stream); at++) {
+		stream[at] = (uint8_t)(column < 72 ? ' ' + ring : (unsigned char)ends[column - 72]);
 		ring = ring == 94 ? 0 : ring + 1;
 		if (++column == 74) {
 			first = first == 94 ? 0 : first + 1;
@@ -50,6 +53,7 @@ static void fill_chargen(uint8_t *out, size_t n)
 			column = 0;
 		}
 	}
+	return stream;
 }
 
 static void check_source(const struct run *r, uint32_t i)
@@ -62,7 +66,7 @@ static void check_source(const struct run *r, uint32_t i)
 	if (n == 0)
 		return;
 	if (r->model[r->peer[i].listener].is_chargen)
-		fill_chargen(whole, n);
+		memcpy(whole, chargen(), n);
 	else
 		sb_source_fill(&l->plan.source, 0, whole, n);
 	if (flip_of(r, i) < n)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "find.h"
 #include "found.h"
 #include "oracle_forward.h"
 
@@ -141,7 +142,7 @@ void fw_on_log(struct sb_sys *k, struct sb_slice some)
 
 static uint64_t field(const struct fw_run *r, const char *from, const char *name)
 {
-	const char *at = from ? strstr(from, name) : NULL;
+	const char *at = from ? fuzz_find(from, name) : NULL;
 
 	if (!at)
 		sb_found("%s: receipt: there is no %s in %.80s", r->backend, name, r->receipt);
@@ -160,7 +161,7 @@ static void check_receipt(struct fw_run *r)
 		p->receipts++;
 		for (int way = 0; way < SB_WAYS && p->up; way++) {
 			const struct fw_way *w = &p->way[way];
-			const char *at = strstr(r->receipt, way ? ",\"down\":{" : ",\"up\":{");
+			const char *at = fuzz_find(r->receipt, way ? ",\"down\":{" : ",\"up\":{");
 			char reason[64];
 
 			snprintf(reason, sizeof(reason), "\"reason\":\"%s\"", sb_reasons[w->reason].name);
@@ -168,7 +169,7 @@ static void check_receipt(struct fw_run *r)
 			    (field(r, at, "\"in\":") != w->in || field(r, at, "\"out\":") != w->out ||
 			     field(r, at, "\"dropped\":") != w->dropped || field(r, at, "\"unsent\":") != w->unsent))
 				sb_found(WHO "its receipt says otherwise: %.200s", who(r, p, way), at);
-			if (way == SB_WAY_UP && !strstr(at, reason))
+			if (way == SB_WAY_UP && !fuzz_find(at, reason))
 				sb_found(WHO "its receipt does not say %s", who(r, p, way), reason);
 			/* What is cut is counted. */
 			if (way == SB_WAY_UP && field(r, at, "\"cuts\":{\"all\":") != w->pieces)
@@ -232,7 +233,7 @@ static void check_log(const struct fw_run *r, const struct fw_pair *p, int way)
 	snprintf(want, sizeof(want), " way=%s reason=%s how=%s in=%llu out=%llu ", fw_way_names[way],
 		 sb_reasons[w->reason].name, w->is_reset ? "rst" : "close", (unsigned long long)w->in,
 		 (unsigned long long)w->out);
-	if (!strstr(r->log, want))
+	if (!fuzz_find(r->log, want))
 		sb_found(WHO "the log does not say %s", who(r, p, way), want);
 }
 
@@ -245,7 +246,7 @@ static bool is_receipt_lost(const struct fw_run *r)
 void fw_over(struct fw_run *r)
 {
 	bool is_whole = r->srv->log.level >= SB_LOG_INFO && !r->k->is_log_broken && !r->k->is_log_late &&
-			r->log_n < FW_LOG_MAX && !strstr(r->log, "suppressed");
+			r->log_n < FW_LOG_MAX && !fuzz_find(r->log, "suppressed");
 
 	for (uint32_t i = 0; i < r->pairs; i++) {
 		const struct fw_pair *p = &r->pair[i];
@@ -257,7 +258,7 @@ void fw_over(struct fw_run *r)
 		for (int way = 0; way < SB_WAYS && p->up && is_whole; way++)
 			if (p->way[way].is_closed)
 				check_log(r, p, way);
-		if (p->dial_failed && is_whole && !strstr(r->log, sb_errname(p->dial_failed)))
+		if (p->dial_failed && is_whole && !fuzz_find(r->log, sb_errname(p->dial_failed)))
 			sb_found("%s: pair %u: %s is not told", r->backend, i, sb_errname(p->dial_failed));
 	}
 	if (r->k->fds)

@@ -2,6 +2,7 @@
  * The rules of a run of the whole server: connections that begin with a line, and throw-away ports. Whether there is a
  * line is read again; what comes of it is judged when the connection is over, by what can be said simply: each answer
  * is a line, in order, and long ones are as long as they say; -ERR ends it; a service sends what it is made of. */
+#include "find.h"
 #include "found.h"
 #include "oracle.h"
 
@@ -333,7 +334,7 @@ static void read_udp_port(struct run *r, uint32_t i)
 	if (m->service == MODEL_SOURCE && !m->is_endless) {
 		m->replies = (uint32_t)l->plan.source.count;
 		m->reply_n = (uint32_t)(sb_source_size(&l->plan.source) / l->plan.source.count);
-		m->is_odd = strstr(line, "pattern=") || strstr(line, "frame=");
+		m->is_odd = fuzz_find(line, "pattern=") || fuzz_find(line, "frame=");
 	}
 	late_door(r, i);
 	r->door[i].port = l->endpoint.addr.port;
@@ -376,14 +377,13 @@ const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t
 }
 
 /* What it says of its listener. */
-bool line_is_of_port(const struct run *r, const char *line, size_t n)
+bool line_is_of_port(const struct run *r, uint32_t kind, const char *line, size_t n)
 {
 	static const char *const kinds[] = {
 		" listening listener=",        " not-listening listener=",        " option listener=",
 		"\"listening\",\"listener\":", "\"not-listening\",\"listener\":", "\"option\",\"listener\":"};
 
-	/* Most lines are of neither, and each line is looked at. */
-	if (!memmem(line, n, "listening", 9) && !memmem(line, n, "option", 6))
+	if (kind != SB_LOG_LISTENING && kind != SB_LOG_UNLISTENED && kind != SB_LOG_OPTION)
 		return false;
 	/* Nor an option that a step sets. */
 	if (memmem(line, n, " option conn=", 13) || memmem(line, n, "\"option\",\"conn\":", 16))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The rules of a run of the whole server: its log and its counters say what has happened, no more and no less. Lines of
  * one kind come in the order of what they tell, each once, at the time when it was so. */
+#include "config.h"
 #include "found.h"
 #include "oracle.h"
 
@@ -10,10 +11,11 @@
 
 static const struct {
 	const char *name;
+	size_t name_n;
 	int level;
 	uint64_t rate;
 } kinds[] = {
-#define SB_EVENT(id, name, level, rate) {name, SB_LOG_##level, rate},
+#define SB_EVENT(id, name, level, rate) {name, sizeof(name) - 1, SB_LOG_##level, rate},
 #include "server/events.def"
 #undef SB_EVENT
 };
@@ -52,16 +54,6 @@ static bool is_foreseen(const struct run *r, uint32_t kind)
 	}
 }
 
-static const char *option_of(const struct sb_config *config, const char *key)
-{
-	size_t n = strlen(key);
-
-	for (size_t i = 0; i < config->options_n; i++)
-		if (strncmp(config->options[i], key, n) == 0)
-			return config->options[i] + n;
-	return "";
-}
-
 void log_open(struct run *r, const struct sb_config *config)
 {
 	static const char *const levels[] = {"error", "warning", "notice", "info", "debug"};
@@ -72,10 +64,10 @@ void log_open(struct run *r, const struct sb_config *config)
 	memset(l->first, 0, sizeof(l->first));
 	memset(l->rate, 0, sizeof(l->rate));
 	l->is_off = false;
-	l->is_json = strcmp(option_of(config, "log="), "json") == 0;
+	l->is_json = strcmp(fuzz_option(config, "log="), "json") == 0;
 	l->began = r->k->now;
 	for (int i = 0; i < 5; i++)
-		if (strcmp(option_of(config, "log-level="), levels[i]) == 0)
+		if (strcmp(fuzz_option(config, "log-level="), levels[i]) == 0)
 			l->level = i;
 }
 
@@ -247,7 +239,7 @@ static uint32_t kind_of(const struct log_model *l, const char *line, size_t n)
 	name += l->is_json ? strlen("event\":\"") : 1;
 	size = strcspn(name, l->is_json ? "\"" : " \n");
 	for (uint32_t i = 0; i < SB_LOG_EVENTS; i++)
-		if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, name, size) == 0)
+		if (kinds[i].name_n == size && memcmp(kinds[i].name, name, size) == 0)
 			return i;
 	sb_found("log: a line of no kind: %.*s", (int)n, line);
 }
@@ -285,7 +277,7 @@ static void check_line(struct run *r, const char *line, size_t n)
 
 	if (kind == SB_LOG_SUPPRESSED)
 		check_suppressed(r, line, n);
-	if (!is_foreseen(r, kind) || line_is_of_port(r, line, n))
+	if (!is_foreseen(r, kind) || line_is_of_port(r, kind, line, n))
 		return;
 	while (i < l->n && (l->due[i].kind != kind || l->due[i].is_done))
 		i++;
@@ -317,11 +309,16 @@ void oracle_on_log(struct sb_sys *k, struct sb_slice some)
 		l->is_off = true;
 	door_settle(r);
 	/* A write may take only a part of a line. */
-	for (size_t i = 0; i < some.n && !l->is_off; i++) {
-		if (l->line_n == sizeof(l->line))
+	while (some.n > 0 && !l->is_off) {
+		const uint8_t *end = memchr(some.p, '\n', some.n);
+		size_t n = end ? (size_t)(end + 1 - some.p) : some.n;
+
+		if (n > sizeof(l->line) - l->line_n)
 			sb_found("%s: log: a line without an end", r->backend);
-		l->line[l->line_n++] = (char)some.p[i];
-		if (some.p[i] != '\n')
+		memcpy(l->line + l->line_n, some.p, n);
+		l->line_n += n;
+		some = sb_slice_skip(some, n);
+		if (!end)
 			continue;
 		check_line(r, l->line, l->line_n - 1);
 		l->line_n = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The rules of a run of the whole server: connections whose line has steps, judged when they are over. What they were
  * sent is what the service before them sends, and then what a naive interpreter says (steps_model.h). */
+#include "find.h"
 #include "found.h"
 #include "oracle.h"
 #include "scenario/line.h"
@@ -128,8 +129,8 @@ static size_t count(const char *from, const char *to, const char *text)
 
 void steps_receipt(const struct run *r, uint32_t i, const char *text)
 {
-	const char *line = strstr(text, "\"line\":\""), *end = line ? strstr(line, "\",\"in\":") : NULL;
-	const char *told = strstr(text, ",\"steps\":"), *at = text, *over = text + strlen(text);
+	const char *line = fuzz_find(text, "\"line\":\""), *end = line ? fuzz_find(line, "\",\"in\":") : NULL;
+	const char *told = fuzz_find(text, ",\"steps\":"), *at = text, *over = text + strlen(text);
 	size_t steps = end ? count(line, end, " | ") : 0, said = 0, all = told ? strtoull(told + 9, NULL, 10) : 0;
 	unsigned long last = 0, is_round;
 
@@ -138,7 +139,7 @@ void steps_receipt(const struct run *r, uint32_t i, const char *text)
 	if (!told)
 		return;
 	is_round = memcmp(end - 8, " | again", 8) == 0;
-	for (; (at = strstr(at, ",\"step\":")) != NULL && at < over; at += 8, said++) {
+	for (; (at = fuzz_find(at, ",\"step\":")) != NULL && at < over; at += 8, said++) {
 		unsigned long step = strtoul(at + 8, NULL, 10);
 
 		if (step != last + 1 && !(is_round && last == steps && step == 1))
@@ -146,7 +147,7 @@ void steps_receipt(const struct run *r, uint32_t i, const char *text)
 				 last, step, steps);
 		last = step;
 	}
-	if (all != said && (all < said || strstr(text, ",\"truncated\":0}")))
+	if (all != said && (all < said || fuzz_find(text, ",\"truncated\":0}")))
 		sb_found("%s: receipt: of connection %u: %zu steps in all, and there are %zu", r->backend, i, all,
 			 said);
 }

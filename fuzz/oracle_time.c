@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The rules of a run of the whole server: time. What a connection waits for, since when, and until when, as the kernel
  * saw it: while the server waits nobody is overdue, and whoever is ended by the clock is due at that very moment. */
+#include "find.h"
 #include "found.h"
 #include "oracle.h"
 
@@ -107,8 +108,8 @@ static void log_io(struct run *r, const struct sim_conn *c, enum sim_call call, 
 	const struct peer *p = peer_of(r, c);
 	const struct sb_conn *conn = line_is_judged_late(r, c) ? oracle_conn(r, c->fd) : NULL;
 	enum sb_log_event event = call == SIM_CALL_RECV ? SB_LOG_RECV : SB_LOG_SEND;
-	bool is_asked = call == SIM_CALL_RECV &&
-			(conn ? conn->session.plan->is_recv_set : strstr(r->model[p->listener].line, "recv=") != NULL);
+	bool is_asked = call == SIM_CALL_RECV && (conn ? conn->session.plan->is_recv_set
+						       : fuzz_find(r->model[p->listener].line, "recv=") != NULL);
 
 	if ((r->log.level < SB_LOG_DEBUG && !is_asked) || res == -EAGAIN || res == -EINTR)
 		return;
@@ -139,7 +140,7 @@ void oracle_on_done(struct sb_sys *k, struct sim_conn *c, enum sim_call call, si
 	const struct model *m = &r->model[p->listener];
 	bool is_late = line_is_judged_late(r, c);
 
-	if (call == SIM_CALL_SHUTDOWN && !is_late && (m->is_rst || m->is_abrupt || strstr(m->line, "close=stall")))
+	if (call == SIM_CALL_SHUTDOWN && !is_late && (m->is_rst || m->is_abrupt || fuzz_find(m->line, "close=stall")))
 		sb_found("%s: connection %u: sends a FIN, though its line says otherwise", r->backend,
 			 oracle_number(r, c));
 	if ((call == SIM_CALL_SETOPT || call == SIM_CALL_GETOPT) && !is_late)

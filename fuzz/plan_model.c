@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A line and limits, read a second time and as simply as possible. */
 #include "plan_model.h"
+#include "find.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +16,12 @@ const char plan_file_name[] = "numbers", plan_file_bytes[] = "one two three four
 /* The value behind key in a line, copied to room; "" when it is not there. */
 static const char *value_of(const char *line, const char *key, char room[PLAN_TEXT_MAX])
 {
-	const char *at = strstr(line, key);
+	const char *at = fuzz_find(line, key);
 	size_t n = 0;
 
 	room[0] = '\0';
 	while (at && at != line && at[-1] != ' ')
-		at = strstr(at + 1, key);
+		at = fuzz_find(at + 1, key);
 	if (!at)
 		return room;
 	at += strlen(key);
@@ -79,7 +80,7 @@ static void read_pattern(struct plan_model *m, const char *line)
 		m->pattern = PLAN_RANDOM;
 	m->text_n = strlen(pattern);
 	memcpy(m->text, pattern, m->text_n);
-	if (strstr(line, "file=")) {
+	if (fuzz_find(line, "file=")) {
 		m->pattern = PLAN_TEXT;
 		m->text_n = m->len = strlen(plan_file_bytes);
 		memcpy(m->text, plan_file_bytes, m->text_n);

@@ -20,7 +20,10 @@ static void put(struct sb_text *t, const char *s, size_t n)
 
 void sb_text_char(struct sb_text *t, char c)
 {
-	put(t, &c, 1);
+	if (t->lost || t->n == t->cap)
+		t->lost++;
+	else
+		t->p[t->n++] = c;
 }
 
 void sb_text_str(struct sb_text *t, const char *s)
@@ -74,24 +77,36 @@ void sb_text_hex(struct sb_text *t, uint64_t v, int digits)
 
 /* ---- escapes ---- */
 
+/* How many of the first bytes stand for themselves: what can be printed, but these two. */
+static size_t plain_n(struct sb_slice s, uint8_t one, uint8_t other)
+{
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] <= '~' && s.p[n] != one && s.p[n] != other)
+		n++;
+	return n;
+}
+
 void sb_text_escaped(struct sb_text *t, struct sb_slice s, bool space)
 {
 	static const char named[] = "\\\n\r\t", names[] = "\\nrt";
 
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = s.p[i];
+	while (s.n > 0) {
+		size_t plain = plain_n(s, '\\', space ? ' ' : '\\');
+		uint8_t c = plain < s.n ? s.p[plain] : '\0';
 		char esc[4] = {'\\', 'x', hex_digits[c >> 4], hex_digits[c & 15]};
 		const char *at = c ? strchr(named, c) : NULL;
 
 		if (at)
 			esc[1] = names[at - named];
-		else if (c == ' ' && space)
+		else if (c == ' ')
 			esc[1] = 's';
 		else if (c == '\0')
 			esc[1] = '0';
-		else if (c >= ' ' && c <= '~')
-			esc[0] = (char)c;
-		put(t, esc, esc[0] != '\\' ? 1 : esc[1] != 'x' ? 2 : 4);
+		sb_text_bytes(t, sb_slice(s.p, plain));
+		if (plain < s.n)
+			put(t, esc, esc[1] != 'x' ? 2 : 4);
+		s = sb_slice_skip(s, plain + (plain < s.n));
 	}
 }
 
@@ -99,16 +114,18 @@ void sb_text_json(struct sb_text *t, struct sb_slice s)
 {
 	static const char named[] = "\"\\\n\r\t", names[] = "\"\\nrt";
 
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = s.p[i];
+	while (s.n > 0) {
+		size_t plain = plain_n(s, '"', '\\');
+		uint8_t c = plain < s.n ? s.p[plain] : '\0';
 		char esc[6] = {'\\', 'u', '0', '0', hex_digits[c >> 4], hex_digits[c & 15]};
 		const char *at = c ? strchr(named, c) : NULL;
 
 		if (at)
 			esc[1] = names[at - named];
-		else if (c >= ' ' && c <= '~')
-			esc[0] = (char)c;
-		put(t, esc, esc[0] != '\\' ? 1 : esc[1] != 'u' ? 2 : 6);
+		sb_text_bytes(t, sb_slice(s.p, plain));
+		if (plain < s.n)
+			put(t, esc, esc[1] != 'u' ? 2 : 6);
+		s = sb_slice_skip(s, plain + (plain < s.n));
 	}
 }
 

@@ -74,6 +74,7 @@ static bool is_over_rate(struct sb_log *log, enum sb_log_event event, uint64_t n
 		return false;
 	}
 	log->rate[event].suppressed++;
+	log->suppressed++;
 	return true;
 }
 
@@ -108,14 +109,22 @@ void sb_log_end(struct sb_log *log)
 
 /* ---- fields ---- */
 
+static void quote(struct sb_log *log, bool always)
+{
+	if (always || log->is_json)
+		sb_text_char(&log->line, '"');
+}
+
 /* A field is written whole or, where the line is full, not at all: half a field would be another line. */
 static struct sb_text begin_field(struct sb_log *log, const char *key)
 {
 	struct sb_text before = log->line;
 
-	sb_text_str(&log->line, log->is_json ? ",\"" : " ");
+	sb_text_char(&log->line, log->is_json ? ',' : ' ');
+	quote(log, false);
 	sb_text_str(&log->line, key);
-	sb_text_str(&log->line, log->is_json ? "\":" : "=");
+	quote(log, false);
+	sb_text_char(&log->line, log->is_json ? ':' : '=');
 	return before;
 }
 
@@ -141,12 +150,6 @@ void sb_log_i64(struct sb_log *log, const char *key, int64_t v)
 	end_field(log, before);
 }
 
-static void quote(struct sb_log *log, bool always)
-{
-	if (always || log->is_json)
-		sb_text_char(&log->line, '"');
-}
-
 void sb_log_word(struct sb_log *log, const char *key, const char *word)
 {
 	struct sb_text before = begin_field(log, key);
@@ -160,11 +163,14 @@ void sb_log_word(struct sb_log *log, const char *key, const char *word)
 /* In text a quote inside would end the field, so it is escaped like the rest. */
 static void quoted_text(struct sb_text *t, struct sb_slice s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"')
+	while (s.n > 0) {
+		const uint8_t *quote = memchr(s.p, '"', s.n);
+		size_t n = quote ? (size_t)(quote - s.p) : s.n;
+
+		sb_text_escaped(t, sb_slice(s.p, n), false);
+		if (quote)
 			sb_text_str(t, "\\x22");
-		else
-			sb_text_escaped(t, sb_slice(s.p + i, 1), false);
+		s = sb_slice_skip(s, n + (quote != NULL));
 	}
 }
 
@@ -214,13 +220,14 @@ static void say_suppressed(struct sb_log *log, const char *what, uint64_t lines,
 
 void sb_log_sum_up(struct sb_log *log, uint64_t now, bool is_last)
 {
-	for (int i = 0; i < SB_LOG_EVENTS; i++) {
+	for (int i = 0; i < SB_LOG_EVENTS && log->suppressed > 0; i++) {
 		bool has_room = SB_LOG_ROOM - log->waiting >= SB_LOG_LINE_MAX;
 		bool is_over = is_last || log->rate[i].second != now / SB_S;
 
 		if (log->rate[i].suppressed == 0 || !is_over || !has_room)
 			continue;
 		say_suppressed(log, events[i].name, log->rate[i].suppressed, now);
+		log->suppressed -= log->rate[i].suppressed;
 		log->rate[i].suppressed = 0;
 	}
 	if (log->lost > log->lost_said && log->waiting < SB_LOG_ROOM / 2) {

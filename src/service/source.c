@@ -15,6 +15,7 @@
 #include "base/rng.h"
 
 enum { RING = 95, LEN_DEFAULT = 1024 };
+#define PRINTABLE " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 
 /* ---- the stream ---- */
 
@@ -37,28 +38,33 @@ static void fill_random(uint64_t seed, uint64_t at, uint8_t *out, size_t n)
 	}
 }
 
+/* What has come round once, over and over up to n bytes: twice as much each time. */
+static void repeat(uint8_t *out, size_t round, size_t n)
+{
+	for (size_t some; round < n; round += some) {
+		some = round < n - round ? round : n - round;
+		memcpy(out + round, out, some);
+	}
+}
+
 static void fill_text(struct sb_slice text, uint64_t at, uint8_t *out, size_t n)
 {
-	size_t from = (size_t)(at % text.n);
+	size_t from = (size_t)(at % text.n), rest = text.n - from;
+	size_t done = rest < n ? rest : n;
+	size_t some = from < n - done ? from : n - done;
 
-	while (n > 0) {
-		size_t some = text.n - from < n ? text.n - from : n;
-
-		memcpy(out, text.p + from, some);
-		out += some;
-		n -= some;
-		from = 0;
-	}
+	memcpy(out, text.p + from, done);
+	sb_copy(out + done, text.p, some);
+	repeat(out, done + some, n);
 }
 
 /* Lines are short, and there are many: the ring is a text to be copied, not to be counted through. */
 static void fill_ring(uint64_t at, uint8_t *out, size_t n)
 {
-	static const char ring[] = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
-				   "abcdefghijklmnopqrstuvwxyz{|}~";
+	static const char ring[] = PRINTABLE PRINTABLE; /* twice, so that a line is in one piece wherever it begins */
 
-	static_assert(sizeof(ring) == RING + 1, "the printable characters of ASCII");
-	fill_text(sb_slice(ring, RING), at, out, n);
+	static_assert(sizeof(ring) == 2 * RING + 1, "the printable characters of ASCII");
+	fill_text(sb_slice(ring, sizeof(ring) - 1), at % RING, out, n);
 }
 
 void sb_source_payload(const struct sb_source *source, uint64_t i, uint64_t from, uint8_t *out, size_t n)
@@ -105,22 +111,31 @@ static size_t fill_part(const struct sb_source *s, uint64_t i, uint64_t at, uint
 	return some;
 }
 
+/* After so many bytes the stream is what it was. */
+static uint64_t round_of(const struct sb_source *s)
+{
+	if (s->pattern == SB_PATTERN_RANDOM)
+		return UINT64_MAX;
+	return sb_source_period(s) * (s->pattern == SB_PATTERN_CHARGEN ? RING : 1);
+}
+
 void sb_source_fill(const struct sb_source *source, uint64_t offset, uint8_t *out, size_t n)
 {
-	uint64_t period = sb_source_period(source);
+	uint64_t period = sb_source_period(source), round = round_of(source);
 	uint64_t i = offset / period, at = offset % period;
+	size_t once = round < n ? (size_t)round : n, done = 0;
 
-	while (n > 0) {
-		size_t some = fill_part(source, i, at, out, n);
+	while (done < once) {
+		size_t some = fill_part(source, i, at, out + done, once - done);
 
-		out += some;
-		n -= some;
+		done += some;
 		at += some;
 		if (at == period) {
 			at = 0;
 			i++;
 		}
 	}
+	repeat(out, once, n);
 }
 
 /* ---- the line ---- */
