@@ -80,3 +80,13 @@ def test_what_is_submitted_is_done_later_and_with_the_bytes_as_they_are_then():
     assert measured['of these the peer got as they were changed later'] > 0
     assert 'completion of tag 6 = -1 ECANCELED' in calls and 'completion of tag 7 = -1 EAGAIN' in calls
     assert calls.index('close(server) = 0') < calls.index('completion of tag 9 = 100')
+
+
+def test_reliable_udp_misses_nothing_of_what_plain_udp_loses():
+    measured = is_here('reliable-udp')['measured']
+    assert 0 < measured['plain UDP: messages that came'] == 100 - measured['plain UDP: dropped on the way'] < 100
+    assert measured['plain UDP: came after one that was sent later'] > 0
+    assert measured['ENet: messages that came'] == 100
+    assert measured['ENet: came after one that was sent later'] == 0
+    assert measured['ENet: dropped on the way'] > 0 and measured['ENet: messages that it sent again'] > 0
+    assert measured['ENet: bytes on the wire'] > measured['plain UDP: bytes on the wire']
