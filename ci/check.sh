@@ -20,8 +20,8 @@ case ${1-} in
 	;;
 esac
 
-packages=(git gcc libc6-dev make cmake clang-19 llvm-19 libclang-rt-19-dev libcmocka-dev pkgconf python3 python3-pytest
-	python3-hypothesis netcat-openbsd ncat socat strace iproute2
+packages=(git gcc libc6-dev make cmake clang-19 llvm-19 libclang-rt-19-dev libcmocka-dev liburing-dev libenet-dev
+	pkgconf python3 python3-pytest python3-hypothesis netcat-openbsd ncat socat strace iproute2
 	redis-server redis-tools)
 full_packages=(clang-tidy-19 clang-format-19 afl++ clang-14 zip binutils g++ libhttp-parser-dev)
 

@@ -74,6 +74,11 @@ static const char *of(const struct lab_calls *c, int fd, char room[LAB_NAME_MAX]
 	return room;
 }
 
+const char *lab_name_of(const struct lab_calls *calls, int fd, char room[LAB_NAME_MAX])
+{
+	return of(calls, fd, room);
+}
+
 static void name_it(struct lab_calls *c, int fd, const char *name)
 {
 	if (c && fd >= 0 && fd < LAB_NAMES_MAX)

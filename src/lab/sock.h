@@ -38,6 +38,8 @@ struct lab_calls {
 
 /* A line of one's own, as a call that there is no function for. */
 void lab_say(struct lab_calls *calls, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What a descriptor is called in the lines; its number, in room, when it has no name. calls may be NULL. */
+const char *lab_name_of(const struct lab_calls *calls, int fd, char room[LAB_NAME_MAX]);
 
 /* name: what the descriptor is called in the lines from here on, kept if it is at most 15 characters long. */
 int lab_socket(struct lab_calls *calls, const char *name, int family, int type);

@@ -63,3 +63,30 @@ def test_each_claim_of_the_notes_has_an_experiment_or_a_page():
     assert len(rows) > 30
     for row in rows:
         assert row in NAMES or os.path.exists(f'{harness.ROOT}/{row}')
+
+
+def is_here(name):
+    found = json.loads(lab(name, '--json'))
+    if found['verdict'] == 'not here':
+        pytest.skip(found['why'])
+    return found
+
+
+def test_what_is_submitted_is_done_later_and_with_the_bytes_as_they_are_then():
+    found = is_here('overlapped')
+    measured, calls = found['measured'], found['calls']
+    assert calls.index('io_uring_peek_cqe(): done = 0') < calls.index('completion of tag 1 = 100')
+    assert measured["left for others in the kernel's receive buffer"] == 0
+    assert measured['of these the peer got as they were changed later'] > 0
+    assert 'completion of tag 6 = -1 ECANCELED' in calls and 'completion of tag 7 = -1 EAGAIN' in calls
+    assert calls.index('close(server) = 0') < calls.index('completion of tag 9 = 100')
+
+
+def test_reliable_udp_misses_nothing_of_what_plain_udp_loses():
+    measured = is_here('reliable-udp')['measured']
+    assert 0 < measured['plain UDP: messages that came'] == 100 - measured['plain UDP: dropped on the way'] < 100
+    assert measured['plain UDP: came after one that was sent later'] > 0
+    assert measured['ENet: messages that came'] == 100
+    assert measured['ENet: came after one that was sent later'] == 0
+    assert measured['ENet: dropped on the way'] > 0 and measured['ENet: messages that it sent again'] > 0
+    assert measured['ENet: bytes on the wire'] > measured['plain UDP: bytes on the wire']
