@@ -82,6 +82,14 @@ def test_what_is_submitted_is_done_later_and_with_the_bytes_as_they_are_then():
     assert calls.index('close(server) = 0') < calls.index('completion of tag 9 = 100')
 
 
+def test_a_call_that_would_wait_says_so_and_to_ask_again_and_again_takes_the_cpu():
+    found = is_here('blocking-vs-nonblocking')
+    measured, calls = found['measured'], found['calls']
+    assert 'accept(listener) = -1 EAGAIN' in calls
+    assert measured['asking again and again'] > 100 and measured['blocked'] == 1
+    assert measured['asking again and again: CPU time'] > measured['blocked: CPU time']
+
+
 def test_reliable_udp_misses_nothing_of_what_plain_udp_loses():
     measured = is_here('reliable-udp')['measured']
     assert 0 < measured['plain UDP: messages that came'] == 100 - measured['plain UDP: dropped on the way'] < 100
