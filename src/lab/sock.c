@@ -377,6 +377,35 @@ int lab_poll(struct lab_calls *calls, int fd, int events, int ms)
 	return r > 0 ? p.revents : (int)r;
 }
 
+/* ---- waiting for many ---- */
+
+int lab_select(int n, fd_set *set)
+{
+	return (int)result(select(n, set, NULL, NULL, NULL));
+}
+
+int lab_poll_all(struct pollfd *all, size_t n)
+{
+	return (int)result(poll(all, n, -1));
+}
+
+int lab_epoll(void)
+{
+	return (int)result(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int lab_epoll_add(int epoll, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return (int)result(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+
+int lab_epoll_wait(int epoll, struct epoll_event *ready, int max)
+{
+	return (int)result(epoll_wait(epoll, ready, max, -1));
+}
+
 /* ---- looking ---- */
 
 static uint64_t queued(int fd, unsigned long which)

@@ -18,10 +18,13 @@
 #define SB_LAB_SOCK_H
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 
 enum { LAB_CALLS_MAX = 16 * 1024, LAB_LINE_MAX = 160, LAB_NAMES_MAX = 32, LAB_NAME_MAX = 16 };
@@ -73,6 +76,18 @@ int lab_set_raw(struct lab_calls *calls, int fd, int level, int name, const void
 int lab_set_blocking(struct lab_calls *calls, int fd, bool is_blocking);
 /* Waits until fd is ready for one of events (poll(2)), ms at most, -1 for ever: what it is ready for, 0, or -errno. */
 int lab_poll(struct lab_calls *calls, int fd, int events, int ms);
+
+/* ---- waiting for many, as long as it takes: not written down, it is done too often ---- */
+
+/* n: the largest descriptor and one more. Leaves in the set what can be read: how many, or -errno. */
+int lab_select(int n, fd_set *set);
+/* Sets revents: of how many, or -errno. */
+int lab_poll_all(struct pollfd *all, size_t n);
+/* A descriptor that watches others, or -errno; add: for what can be read, 0 or -errno. */
+int lab_epoll(void);
+int lab_epoll_add(int epoll, int fd);
+/* Those that are ready, data.fd of each: how many, max at most, or -errno. */
+int lab_epoll_wait(int epoll, struct epoll_event *ready, int max);
 
 /* ---- what is not written down: it only looks ---- */
 

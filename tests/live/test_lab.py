@@ -2,6 +2,7 @@
 """`streambed lab`: each experiment comes out as documented, by relations and never by times."""
 import json
 import os
+import resource
 import subprocess
 
 import pytest
@@ -80,6 +81,28 @@ def test_what_is_submitted_is_done_later_and_with_the_bytes_as_they_are_then():
     assert measured['of these the peer got as they were changed later'] > 0
     assert 'completion of tag 6 = -1 ECANCELED' in calls and 'completion of tag 7 = -1 EAGAIN' in calls
     assert calls.index('close(server) = 0') < calls.index('completion of tag 9 = 100')
+
+
+def test_a_call_that_would_wait_says_so_and_to_ask_again_and_again_takes_the_cpu():
+    found = is_here('blocking-vs-nonblocking')
+    measured, calls = found['measured'], found['calls']
+    assert 'accept(listener) = -1 EAGAIN' in calls
+    assert measured['asking again and again'] > 100 and measured['blocked'] == 1
+    assert measured['asking again and again: CPU time'] > measured['blocked: CPU time']
+
+
+def test_socket_models_look_at_as_many_connections_as_each_of_them_has_to():
+    found = is_here('models')
+    measured, calls = found['measured'], found['calls']
+    n = measured['connections']
+    assert n == min(1000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 24)
+    for model in ('select', 'poll'):
+        assert measured[f'{model}: looked at for messages'] == n * measured[f'{model}: waits']
+    assert measured['epoll: looked at for messages'] == 2001
+    assert measured['threads: context switches'] >= 1000
+    assert measured.get('io_uring: looked at for messages', 4001) == 4001
+    assert 'FD_SET(1023), in a process of its own: signal 0' in calls
+    assert 'FD_SET(1024), in a process of its own: signal 6' in calls
 
 
 def test_reliable_udp_misses_nothing_of_what_plain_udp_loses():
