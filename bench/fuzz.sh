@@ -4,8 +4,8 @@
 # Executions a second of the fuzz targets, under address and undefined-behaviour sanitizers, in interleaved rounds with
 # the target `empty`, which does nothing: bench/fuzz.sh [--rounds N] [--runs N] [TARGET...]
 #
-# A second is one of processor time, so a busy machine changes little. Framings get inputs of 64 bytes, the server those
-# of its seeds that are at most 200 bytes long, the others their seeds. Two figures: by libFuzzer, which mutates them
+# A second is one of processor time, so a busy machine changes little. Framings get inputs of 64 bytes, the others those
+# of their seeds that are at most 200 bytes long, and nothing longer is made of them. Two figures: by libFuzzer, which mutates them
 # and looks at coverage, and by replay, the same inputs again and again. README.md says how to read it. Exit: 0 all as
 # fast as wanted, 1 one is slower, 2 it could not be measured.
 set -u -o pipefail
@@ -44,17 +44,14 @@ wanted_of() { # TARGET
 choose_inputs() { # TARGET
 	local folder=$fuzz_room/inputs/$1 seed
 	mkdir -p "$folder"
-	max_len=$fuzz_max_len
+	max_len=200
 	for seed in "corpus/${1/#empty/server}"/*; do
 		if is_framing "$1"; then
 			max_len=64
 			# The mode byte, and then the stream over and over.
 			{ cat "$seed" && for _ in {1..64}; do tail -c +2 "$seed" && echo; done; } 2>/dev/null |
 				head -c 64 >"$folder/${seed##*/}"
-		elif [[ $1 == server || $1 == empty ]]; then
-			max_len=200
-			[ "$(stat -c %s "$seed")" -gt 200 ] || cp "$seed" "$folder/"
-		else
+		elif [ "$(stat -c %s "$seed")" -le $max_len ]; then
 			cp "$seed" "$folder/"
 		fi
 	done

@@ -130,7 +130,7 @@ enum { RUN_SOURCES = 24, RUN_LOGS = 512, RUN_LOG_TEXT = 48 * 1024, RUN_LOG_KINDS
 
 /* Lines that have to come, a list for each kind of event. */
 struct log_due {
-	uint32_t from; /* where in text */
+	uint32_t from, n; /* text[from..from + n), and a NUL */
 	uint8_t kind;
 	bool is_done;
 };

@@ -379,20 +379,11 @@ const char *line_refusal(const struct run *r, const struct sim_conn *c, uint32_t
 /* What it says of its listener. */
 bool line_is_of_port(const struct run *r, uint32_t kind, const char *line, size_t n)
 {
-	static const char *const kinds[] = {
-		" listening listener=",        " not-listening listener=",        " option listener=",
-		"\"listening\",\"listener\":", "\"not-listening\",\"listener\":", "\"option\",\"listener\":"};
+	const char *word = r->log.is_json ? "\"listener\":" : " listener=", *at;
 
 	if (kind != SB_LOG_LISTENING && kind != SB_LOG_UNLISTENED && kind != SB_LOG_OPTION)
 		return false;
-	/* Nor an option that a step sets. */
-	if (memmem(line, n, " option conn=", 13) || memmem(line, n, "\"option\",\"conn\":", 16))
-		return true;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		const char *at = memmem(line, n, kinds[i], strlen(kinds[i]));
-
-		if (at && strtoul(at + strlen(kinds[i]), NULL, 10) > r->doors)
-			return true;
-	}
-	return false;
+	at = memmem(line, n, word, strlen(word));
+	/* An option that a step sets is no listener's. */
+	return !at || strtoul(at + strlen(word), NULL, 10) > r->doors;
 }

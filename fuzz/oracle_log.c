@@ -145,24 +145,48 @@ static size_t as_text(char *out, size_t room, const char *head, const char *name
 	return (size_t)(w.at - out);
 }
 
+/* Up to the space that ends it. */
+static bool is_digits(const char *text)
+{
+	while (*text == '-' || (*text >= '0' && *text <= '9'))
+		text++;
+	return *text == ' ' || *text == '\0';
+}
+
+static void write_until(struct writing *w, const char **text, char end)
+{
+	for (; **text && **text != end && w->at < w->end; (*text)++)
+		*w->at++ = **text;
+}
+
 /* {"v":1,"t":0.000000,"event":"open","conn":1} of "conn=1": numbers as they are, the rest in quotes. */
 static size_t as_json(char *out, size_t room, const char *head, const char *name, const char *text)
 {
-	size_t n = (size_t)snprintf(out, room, "{\"v\":1,\"t\":%s,\"event\":\"%s\"", head, name);
+	struct writing w = {out, out + room - 1};
 
-	while (*text) {
-		size_t key = strcspn(text, "=");
-		const char *v = text + key + 1;
-		bool is_text = *v == '\'';
-		size_t value = strcspn(v + is_text, is_text ? "'" : " ");
-		const char *quote = !is_text && strspn(v, "-0123456789") == value ? "" : "\"";
+	write_text(&w, "{\"v\":1,\"t\":");
+	write_text(&w, head);
+	write_text(&w, ",\"event\":\"");
+	write_text(&w, name);
+	write_text(&w, "\"");
+	while (*text && w.at < w.end) {
+		bool is_text, is_number;
 
-		n += (size_t)snprintf(out + n, room - n, ",\"%.*s\":%s%.*s%s", (int)key, text, quote, (int)value,
-				      v + is_text, quote);
-		text = v + value + (is_text ? 2 : 0);
+		write_text(&w, ",\"");
+		write_until(&w, &text, '=');
+		write_text(&w, "\":");
+		is_text = *++text == '\'';
+		is_number = !is_text && is_digits(text);
+		write_text(&w, is_number ? "" : "\"");
+		text += is_text;
+		write_until(&w, &text, is_text ? '\'' : ' ');
+		write_text(&w, is_number ? "" : "\"");
+		text += is_text;
 		text += *text == ' ';
 	}
-	return n + (size_t)snprintf(out + n, room - n, "}");
+	write_text(&w, "}");
+	*w.at = '\0';
+	return (size_t)(w.at - out);
 }
 
 /* Whether so many of this kind were said in this second already. */
@@ -209,7 +233,7 @@ void log_expect(struct run *r, enum sb_log_event kind, const char *format, ...)
 		return;
 	}
 	memcpy(l->text + l->text_n, line, n + 1);
-	l->due[l->n++] = (struct log_due){.from = l->text_n, .kind = (uint8_t)kind};
+	l->due[l->n++] = (struct log_due){.from = l->text_n, .n = (uint32_t)n, .kind = (uint8_t)kind};
 	l->text_n += (uint32_t)n + 1;
 }
 
@@ -233,11 +257,12 @@ void log_forget(struct run *r, enum sb_log_event kind)
 
 static uint32_t kind_of(const struct log_model *l, const char *line, size_t n)
 {
-	const char *name = memchr(line, l->is_json ? 'e' : ' ', n);
-	size_t size;
+	const char *name = memchr(line, l->is_json ? 'e' : ' ', n), *end = line + n;
+	size_t size = 0;
 
 	name += l->is_json ? strlen("event\":\"") : 1;
-	size = strcspn(name, l->is_json ? "\"" : " \n");
+	while (name + size < end && name[size] != (l->is_json ? '"' : ' '))
+		size++;
 	for (uint32_t i = 0; i < SB_LOG_EVENTS; i++)
 		if (kinds[i].name_n == size && memcmp(kinds[i].name, name, size) == 0)
 			return i;
@@ -285,7 +310,7 @@ static void check_line(struct run *r, const char *line, size_t n)
 	if (i == l->n)
 		sb_found("%s: log: nothing like it has happened: %.*s", r->backend, (int)n, line);
 	l->due[i].is_done = true;
-	if (strlen(l->text + l->due[i].from) != n || memcmp(l->text + l->due[i].from, line, n) != 0)
+	if (l->due[i].n != n || memcmp(l->text + l->due[i].from, line, n) != 0)
 		sb_found("%s: log: what has happened is \"%s\", and it says \"%.*s\"", r->backend,
 			 l->text + l->due[i].from, (int)n, line);
 }

@@ -61,11 +61,12 @@ static void must_be(struct reading *in, const char *text, uint64_t v)
 /* Up to the quote that ends it. Nothing that is in ours needs an escape. */
 static size_t word(struct reading *in)
 {
-	size_t n = strcspn(in->at, "\"");
+	const char *from = in->at;
 
-	in->at += n;
+	while (*in->at && *in->at != '"')
+		in->at++;
 	must_have(in, "\"");
-	return n;
+	return (size_t)(in->at - from) - 1;
 }
 
 /* ---- what it says ---- */
