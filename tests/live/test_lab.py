@@ -34,6 +34,25 @@ def test_an_experiment_comes_out_as_documented(name):
     assert found['must'] and all(m['is'] for m in found['must'])
 
 
+# What an experiment measured, related once more from outside: no times, and nothing that a load moves.
+RELATIONS = {
+    'lecture-server': lambda m: [
+        m['ten messages: bytes of one recv'] == 1000 > m['ten messages: bytes shown'],
+        m['3 bytes without NUL: bytes shown'] > 1000,
+        m['ours: messages that it has found'] == 17,
+        m['ours: clients that it has had'] == 5,
+    ],
+}
+
+
+@pytest.mark.parametrize('name', RELATIONS)
+def test_what_it_measured_is_what_the_lesson_says(name):
+    found = json.loads(lab(name, '--json'))
+    if found['verdict'] == 'not here':
+        pytest.skip(found['why'])
+    assert all(RELATIONS[name](found['measured'])), found['measured']
+
+
 def test_all_of_them_in_80_columns_without_colour_when_piped():
     text = lab()
     assert max(map(len, text.splitlines())) <= 80
