@@ -417,6 +417,7 @@ int lab_tcp_of(int fd, struct lab_tcp *tcp)
 	tcp->segment_size = info.tcpi_snd_mss;
 	tcp->window = info.tcpi_snd_wnd;
 	tcp->unsent = info.tcpi_notsent_bytes;
+	tcp->probes = info.tcpi_probes;
 	return 0;
 }
 

@@ -93,9 +93,10 @@ struct lab_levels {
 /* 0, or -errno. Of a listener or a socket that is not connected, used is 0. */
 int lab_levels_of(int fd, struct lab_levels *levels);
 
-/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments. */
+/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments;
+ * probes: questions (keepalive, closed window) without an answer yet. */
 struct lab_tcp {
-	uint64_t segments, data_segments, resent, segment_size, window, unsent;
+	uint64_t segments, data_segments, resent, segment_size, window, unsent, probes;
 };
 
 /* 0, or -errno. */

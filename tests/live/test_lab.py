@@ -36,6 +36,10 @@ def test_an_experiment_comes_out_as_documented(name):
 
 # What an experiment measured, related once more from outside: no times, and nothing that a load moves.
 RELATIONS = {
+    'keepalive': lambda m: [
+        m['questions without an answer'] == 1,
+        m['sent where nobody asks'] == 0 < m['sent to the one that is there'],
+    ],
     'lecture-server': lambda m: [
         m['ten messages: bytes of one recv'] == 1000 > m['ten messages: bytes shown'],
         m['3 bytes without NUL: bytes shown'] > 1000,
