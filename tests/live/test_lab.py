@@ -36,6 +36,10 @@ def test_an_experiment_comes_out_as_documented(name):
 
 # What an experiment measured, related once more from outside: no times, and nothing that a load moves.
 RELATIONS = {
+    'echo-deadlock': lambda m: [
+        0 < m[f'{which}: the server has echoed'] < m[f'{which}: the client has sent']
+        for which in ('small buffers', 'buffers as they are')
+    ] + [m['small buffers: the client has sent'] < m['buffers as they are: the client has sent']],
     'keepalive': lambda m: [
         m['questions without an answer'] == 1,
         m['sent where nobody asks'] == 0 < m['sent to the one that is there'],
