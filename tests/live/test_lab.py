@@ -36,6 +36,12 @@ def test_an_experiment_comes_out_as_documented(name):
 
 # What an experiment measured, related once more from outside: no times, and nothing that a load moves.
 RELATIONS = {
+    'congestion-control': lambda m: [
+        m['before a MiB that is answered'] < m['and after it'],
+        'and kept back' not in m or m['lost: it goes back to'] < m['the sender begins with'] <= m['sent again in all'],
+        'and kept back' not in m or 0 < m['and kept back'] < 40000 < m['the receiver has room for'],
+    ],
+    'any-address': lambda m: [m['there is IPv6 here (0: that part is left out)'] in (0, 1)],
     'echo-deadlock': lambda m: [
         0 < m[f'{which}: the server has echoed'] < m[f'{which}: the client has sent']
         for which in ('small buffers', 'buffers as they are')
