@@ -2,6 +2,7 @@
  * Experiments: the four buffers in the kernel, and who waits for what. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 
 #include "lab/lab.h"
 
@@ -266,7 +267,10 @@ void lab_recv_zero(struct lab *lab)
 
 /* ---- echo-deadlock ---- */
 
-enum { ALL = 200 * CHUNK };
+/* More than any four buffers take: a sender that gets this far waits for nobody. */
+enum { MOST = 256 * 1024 * 1024 };
+
+static _Atomic bool is_enough; /* the client need not send any more */
 
 /* Four small buffers. */
 static bool connect_small(struct lab *lab, struct lab_pair *p)
@@ -286,12 +290,12 @@ static bool connect_small(struct lab *lab, struct lab_pair *p)
 	return lab_must(lab, r >= 0, "a connection can be had");
 }
 
-/* Sends all, and reads nothing. */
+/* Sends, and reads nothing. */
 static void only_send(struct lab_aside *aside)
 {
 	long r = 1;
 
-	while (r > 0 && aside->result < ALL) {
+	while (r > 0 && !is_enough && aside->result < MOST) {
 		r = lab_send(NULL, aside->fd, block, CHUNK);
 		aside->result += r > 0 ? r : 0;
 	}
@@ -311,58 +315,94 @@ static void only_echo(struct lab_aside *aside)
 	lab_shutdown(NULL, aside->fd);
 }
 
-/* Neither gets on. */
+/* Neither has got on for a while, and neither has room to send. */
 static void until_quiet(const struct lab_aside *a, const struct lab_aside *b)
 {
 	long before = -1, now = 0;
 
-	for (int i = 0; i < 100 && now != before; i++) {
+	for (int i = 0; i < 100; i++) {
 		before = now;
 		lab_sleep(2 * QUIET);
 		now = a->result + b->result;
+		if (now == before && lab_poll(NULL, a->fd, POLLOUT, 0) == 0 && lab_poll(NULL, b->fd, POLLOUT, 0) == 0)
+			return;
 	}
 }
 
-/* What has been sent lies in the four buffers, but for the messages that the two have in hand. */
-static void all_full(struct lab *lab, const struct lab_pair *p, long sent)
+/* "small buffers: the client has sent" */
+static void fact_of(struct lab *lab, const char *which, const char *what, long bytes)
+{
+	char key[LAB_TEXT_MAX];
+
+	snprintf(key, sizeof(key), "%s: %s", which, what);
+	lab_fact(lab, key, bytes, "bytes");
+}
+
+/* What has been sent lies in the four buffers, but for the messages that the two have in hand. What is not yet
+ * acknowledged is in two of them, for a moment. */
+static void all_full(struct lab *lab, const struct lab_pair *p, const char *which, long sent)
 {
 	const long in_hand = 2L * CHUNK;
 	struct lab_levels client, server;
-	long there;
+	char when[LAB_TEXT_MAX];
+	long there = 0;
 
-	lab_levels_of(p->client, &client);
-	lab_levels_of(p->server, &server);
-	lab_picture(lab, "both are in send", p->client, p->server);
-	there = (long)(client.send.used + server.recv.used + server.send.used + client.recv.used);
-	lab_fact(lab, "bytes in the four buffers", there, "bytes");
+	for (int i = 0; i < 1000; i++) {
+		lab_levels_of(p->client, &client);
+		lab_levels_of(p->server, &server);
+		there = (long)(client.send.used + server.recv.used + server.send.used + client.recv.used);
+		if (there < sent + in_hand)
+			break;
+		lab_sleep(1);
+	}
+	snprintf(when, sizeof(when), "%s: both are in send", which);
+	lab_picture(lab, when, p->client, p->server);
+	fact_of(lab, which, "in the four buffers", there);
 	lab_must(lab, client.send.used && client.recv.used && server.send.used && server.recv.used,
 		 "all four buffers have something in them");
 	lab_must(lab, there > sent - in_hand && there < sent + in_hand, "what was sent lies there, and is not lost");
 }
 
-void lab_echo_deadlock(struct lab *lab)
+/* Until both wait; then the client reads after all, and it ends. What it had sent. */
+static long come_to_wait(struct lab *lab, const struct lab_pair *p, const char *which)
 {
-	struct lab_aside client = {.work = only_send, .lab = lab}, server = {.work = only_echo, .lab = lab};
-	struct lab_pair p;
+	struct lab_aside client = {.work = only_send, .lab = lab, .fd = p->client};
+	struct lab_aside server = {.work = only_echo, .lab = lab, .fd = p->server};
+	long sent, back;
 
-	if (!connect_small(lab, &p))
-		return;
-	client.fd = p.client;
-	server.fd = p.server;
+	is_enough = false;
 	if (!lab_begin(&server))
-		return;
+		return 0;
 	if (!lab_begin(&client)) {
-		lab_shutdown(NULL, p.client);
+		lab_shutdown(NULL, p->client);
 		lab_ended(&server, LONG);
-		return;
+		return 0;
 	}
 	until_quiet(&client, &server);
-	lab_say(&lab->calls, "send(client, %d bytes): %ld times, then it waits", CHUNK, client.result / CHUNK);
+	sent = client.result;
+	lab_say(&lab->calls, "send(client, %d bytes): %ld times, then it waits", CHUNK, sent / CHUNK);
 	lab_say(&lab->calls, "recv(server), send(server): %ld bytes echoed, then it waits", (long)server.result);
-	lab_fact(lab, "the client has sent", client.result, "bytes");
-	lab_fact(lab, "the server has echoed", server.result, "bytes");
+	fact_of(lab, which, "the client has sent", sent);
+	fact_of(lab, which, "the server has echoed", server.result);
 	lab_must(lab, !client.is_done && !server.is_done, "both wait in send, each for the other to read");
-	all_full(lab, &p, client.result);
-	lab_must(lab, take(lab, p.client, "client", ALL) == ALL, "the client reads, and everything comes back");
-	lab_must(lab, lab_ended(&client, LONG) && lab_ended(&server, LONG), "and both end");
+	all_full(lab, p, which, sent);
+	is_enough = true;
+	back = take(lab, p->client, "client", MOST);
+	lab_must(lab, lab_ended(&client, LONG) && lab_ended(&server, LONG), "the client reads, and both end");
+	lab_must(lab, back == client.result, "and everything has come back");
+	return sent;
+}
+
+void lab_echo_deadlock(struct lab *lab)
+{
+	struct lab_pair small, usual;
+	long least, most;
+
+	if (!connect_small(lab, &small))
+		return;
+	least = come_to_wait(lab, &small, "small buffers");
+	if (!lab_connected(lab, &usual))
+		return;
+	most = come_to_wait(lab, &usual, "buffers as they are");
+	lab_must(lab, most > least, "larger buffers only put it off");
 }

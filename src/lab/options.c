@@ -3,7 +3,6 @@
 #include "lab/lab.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 
@@ -265,83 +264,4 @@ void lab_reuseaddr(struct lab *lab)
 {
 	show_time_wait(lab);
 	show_stealing(lab);
-}
-
-/* ---- keepalive ---- */
-
-struct ends {
-	int client, server;
-};
-
-/* Whatever comes to this socket is dropped, as if its machine were gone: nothing is answered, not even by a reset. */
-static bool unplug(struct lab *lab, int fd)
-{
-	struct sock_filter drop = {.code = BPF_RET | BPF_K, .k = 0};
-	struct sock_fprog filter = {.len = 1, .filter = &drop};
-	int r;
-
-	lab_say(&lab->calls, "unplugged by a filter that drops whatever comes:");
-	r = lab_set_raw(&lab->calls, fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
-	if (r == -EPERM)
-		lab_not_here(lab,
-			     "a filter (SO_ATTACH_FILTER) is for root here, and no network namespace is made instead");
-	return r == 0;
-}
-
-/* One question after a second of silence, and a second for its answer. */
-static void ask_soon(struct lab *lab, int fd)
-{
-	lab_set(&lab->calls, fd, "SO_KEEPALIVE", 1);
-	lab_set(&lab->calls, fd, "TCP_KEEPIDLE", 1);
-	lab_set(&lab->calls, fd, "TCP_KEEPINTVL", 1);
-	lab_set(&lab->calls, fd, "TCP_KEEPCNT", 1);
-}
-
-static bool join(struct lab *lab, const struct lab_pair *p, const char *client, const char *server, struct ends *e)
-{
-	int r = e->client = lab_keep(lab, lab_socket(&lab->calls, client, AF_INET, SOCK_STREAM));
-
-	e->server = -1;
-	if (r >= 0)
-		r = lab_connect(&lab->calls, e->client, "127.0.0.1", p->port);
-	if (r >= 0)
-		r = e->server = lab_keep(lab, lab_accept(&lab->calls, server, p->listener));
-	return lab_must(lab, r >= 0, "a connection can be had");
-}
-
-/* Two that ask, one of a server that is gone, and one that does not ask. */
-static bool set_up(struct lab *lab, struct ends *asks, struct ends *is_silent, struct ends *is_well)
-{
-	struct lab_pair p;
-	int idle = 0;
-
-	if (!lab_listening(lab, &p, 0) || !join(lab, &p, "asking", "gone", asks) ||
-	    !join(lab, &p, "not asking", "gone too", is_silent) || !join(lab, &p, "asking too", "there", is_well))
-		return false;
-	lab_get(&lab->calls, asks->client, "TCP_KEEPIDLE", &idle);
-	lab_fact(lab, "TCP_KEEPIDLE as it is", idle, "s");
-	ask_soon(lab, asks->client);
-	ask_soon(lab, is_well->client);
-	return lab_must(lab, unplug(lab, asks->server) && unplug(lab, is_silent->server), "two servers are gone") &&
-	       !lab->why[0];
-}
-
-void lab_keepalive(struct lab *lab)
-{
-	struct lab_calls *calls = &lab->calls;
-	struct ends asks, is_silent, is_well;
-	uint64_t began;
-	char room[8];
-
-	if (!set_up(lab, &asks, &is_silent, &is_well))
-		return;
-	began = lab_now();
-	lab_poll(calls, asks.client, POLLIN, 20000);
-	lab_fact(lab, "found after", (int64_t)((lab_now() - began) / 1000000), "ms");
-	lab_must(lab, lab_recv_now(calls, asks.client, room, sizeof(room)) == -ETIMEDOUT,
-		 "with SO_KEEPALIVE the connection to a server that is gone ends: ETIMEDOUT");
-	lab_must(lab, lab_recv_now(calls, is_silent.client, room, sizeof(room)) == -EAGAIN,
-		 "without it nobody has noticed anything");
-	lab_must(lab, lab_recv_now(calls, is_well.client, room, sizeof(room)) == -EAGAIN,
-		 "and the connection to one that is there stays, as silent as it is");
 }

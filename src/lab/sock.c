@@ -356,6 +356,28 @@ int lab_set_raw(struct lab_calls *calls, int fd, int level, int name, const void
 			 n);
 }
 
+int lab_set_congestion(struct lab_calls *calls, int fd, const char *name)
+{
+	char room[LAB_NAME_MAX];
+	long r = result(setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)));
+
+	return (int)said(calls, r, "setsockopt(%s, TCP_CONGESTION, \"%s\")", of(calls, fd, room), name);
+}
+
+int lab_get_congestion(struct lab_calls *calls, int fd, char name[LAB_NAME_MAX])
+{
+	char room[LAB_NAME_MAX];
+	socklen_t n = LAB_NAME_MAX - 1;
+	long r;
+
+	memset(name, 0, LAB_NAME_MAX);
+	r = result(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &n));
+	if (r < 0)
+		return (int)said(calls, r, "getsockopt(%s, TCP_CONGESTION)", of(calls, fd, room));
+	lab_say(calls, "getsockopt(%s, TCP_CONGESTION) = \"%s\"", of(calls, fd, room), name);
+	return 0;
+}
+
 int lab_set_blocking(struct lab_calls *calls, int fd, bool is_blocking)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -451,6 +473,9 @@ int lab_tcp_of(int fd, struct lab_tcp *tcp)
 	tcp->segment_size = info.tcpi_snd_mss;
 	tcp->window = info.tcpi_snd_wnd;
 	tcp->unsent = info.tcpi_notsent_bytes;
+	tcp->probes = info.tcpi_probes;
+	tcp->cwnd = info.tcpi_snd_cwnd;
+	tcp->slow_until = info.tcpi_snd_ssthresh;
 	return 0;
 }
 

@@ -69,6 +69,9 @@ long lab_recvfrom(struct lab_calls *calls, int fd, void *p, size_t n, uint16_t *
 /* Options by name, as in sockopt/sockopts.def: ints. SO_LINGER: -1 is off, else seconds. */
 int lab_set(struct lab_calls *calls, int fd, const char *option, int value);
 int lab_get(struct lab_calls *calls, int fd, const char *option, int *value);
+/* How it finds out what the network can take: the name of an algorithm. */
+int lab_set_congestion(struct lab_calls *calls, int fd, const char *name);
+int lab_get_congestion(struct lab_calls *calls, int fd, char name[LAB_NAME_MAX]);
 /* Any level, name and length, as they are: for what is wrong with them. */
 int lab_set_raw(struct lab_calls *calls, int fd, int level, int name, const void *value, size_t n);
 
@@ -110,9 +113,11 @@ struct lab_levels {
 /* 0, or -errno. Of a listener or a socket that is not connected, used is 0. */
 int lab_levels_of(int fd, struct lab_levels *levels);
 
-/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments. */
+/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments;
+ * probes: questions (keepalive, closed window) without an answer yet; cwnd: segments that may be on their way at once
+ * (congestion control), and slow_until: how far that grows fast (ssthresh). */
 struct lab_tcp {
-	uint64_t segments, data_segments, resent, segment_size, window, unsent;
+	uint64_t segments, data_segments, resent, segment_size, window, unsent, probes, cwnd, slow_until;
 };
 
 /* 0, or -errno. */

@@ -185,40 +185,96 @@ void lab_byte_order(struct lab *lab)
 
 /* ---- any-address ---- */
 
-/* A client connects to ip, and this is what the socket that accept returns says it was called by. */
-static void call_by(struct lab *lab, int listener, uint16_t port, const char *ip)
+static int new_tcp_of(struct lab *lab, const char *name, int family)
 {
+	return lab_keep(lab, lab_socket(&lab->calls, name, family, SOCK_STREAM));
+}
+
+/* A client connects to ip, and the socket that accept returns says that it was called by this. */
+static void call_by(struct lab *lab, int listener, const char *ip, const char *by)
+{
+	uint16_t port = (uint16_t)lab_port(listener);
 	char called[INET6_ADDRSTRLEN];
-	int client = new_tcp(lab, "client"), server;
+	int client = new_tcp_of(lab, "client", strchr(ip, ':') ? AF_INET6 : AF_INET), server;
 
 	if (!lab_must(lab, lab_connect(&lab->calls, client, ip, port) == 0, "each address of this host is heard"))
 		return;
 	server = lab_keep(lab, lab_accept(&lab->calls, "server", listener));
-	lab_must(lab, lab_getsockname(&lab->calls, server, called) == port && strcmp(called, ip) == 0,
+	lab_must(lab, lab_getsockname(&lab->calls, server, called) == port && strcmp(called, by) == 0,
 		 "the accepted socket has the one address that was called");
 }
 
-void lab_any_address(struct lab *lab)
+/* A listener on INADDR_ANY, 0.0.0.0. */
+static void any_of_v4(struct lab *lab)
 {
 	struct lab_calls *calls = &lab->calls;
 	int any = new_tcp(lab, "any"), second = new_tcp(lab, "second");
-	struct lab_pair one;
-	uint16_t port;
 
 	if (!lab_must(lab, lab_bind(calls, any, "0.0.0.0", 0) == 0 && lab_listen(calls, any, 10) == 0,
 		      "a listener on INADDR_ANY can be had"))
 		return;
-	port = (uint16_t)lab_port(any);
-	call_by(lab, any, port, "127.0.0.1");
-	call_by(lab, any, port, "127.0.0.2");
-	call_by(lab, any, port, "127.200.0.1");
-	lab_must(lab, lab_bind(calls, second, "127.0.0.3", port) == -EADDRINUSE,
+	call_by(lab, any, "127.0.0.1", "127.0.0.1");
+	call_by(lab, any, "127.0.0.2", "127.0.0.2");
+	call_by(lab, any, "127.200.0.1", "127.200.0.1");
+	lab_must(lab, lab_bind(calls, second, "127.0.0.3", (uint16_t)lab_port(any)) == -EADDRINUSE,
 		 "its port is taken on each address, also those that nobody has called");
+}
+
+/* A listener on in6addr_any that keeps to IPv6 or does not. */
+static int any_of_v6(struct lab *lab, int is_v6_only)
+{
+	struct lab_calls *calls = &lab->calls;
+	int any = new_tcp_of(lab, is_v6_only ? "only IPv6" : "both", AF_INET6);
+
+	lab_set(calls, any, "IPV6_V6ONLY", is_v6_only);
+	return lab_bind(calls, any, "::", 0) == 0 && lab_listen(calls, any, 10) == 0 ? any : -1;
+}
+
+/* The port of a listener is still IPv4's to give. It may be somebody else's there: then another listener is tried. */
+static bool leaves_v4(struct lab *lab, int *any)
+{
+	enum { TRIES = 20 };
+
+	for (int i = 0; i < TRIES; i++) {
+		int other = new_tcp(lab, "other");
+
+		*any = any_of_v6(lab, 1);
+		if (lab_bind(&lab->calls, other, "0.0.0.0", (uint16_t)lab_port(*any)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void show_v6(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	int any = any_of_v6(lab, 0), second = new_tcp(lab, "second");
+
+	call_by(lab, any, "::1", "::1");
+	call_by(lab, any, "127.0.0.1", "::ffff:127.0.0.1");
+	lab_must(lab, lab_bind(calls, second, "127.0.0.1", (uint16_t)lab_port(any)) == -EADDRINUSE,
+		 ":: without IPV6_V6ONLY has the port of IPv4 too");
+	if (!lab_must(lab, leaves_v4(lab, &any), ":: with IPV6_V6ONLY leaves it free"))
+		return;
+	call_by(lab, any, "::1", "::1");
+	lab_must(lab, lab_connect(calls, new_tcp(lab, "client"), "127.0.0.1", (uint16_t)lab_port(any)) == -ECONNREFUSED,
+		 "and does not hear an address of IPv4");
+}
+
+void lab_any_address(struct lab *lab)
+{
+	struct lab_pair one;
+	int v6 = lab_keep(lab, lab_socket(NULL, "v6", AF_INET6, SOCK_STREAM));
+	bool has_v6 = v6 >= 0 && lab_bind(NULL, v6, "::1", 0) == 0;
+
+	any_of_v4(lab);
 	if (!lab_listening(lab, &one, 0))
 		return;
-	one.client = new_tcp(lab, "other");
-	lab_must(lab, lab_connect(calls, one.client, "127.0.0.2", one.port) == -ECONNREFUSED,
+	lab_must(lab, lab_connect(&lab->calls, new_tcp(lab, "other"), "127.0.0.2", one.port) == -ECONNREFUSED,
 		 "a listener on 127.0.0.1 does not hear 127.0.0.2");
+	lab_fact(lab, "there is IPv6 here (0: that part is left out)", has_v6, "");
+	if (has_v6)
+		show_v6(lab);
 }
 
 /* ---- backlog ---- */

@@ -35,6 +35,39 @@ def test_an_experiment_comes_out_as_documented(name):
     assert found['must'] and all(m['is'] for m in found['must'])
 
 
+# What an experiment measured, related once more from outside: no times, and nothing that a load moves.
+RELATIONS = {
+    'congestion-control': lambda m: [
+        m['before a MiB that is answered'] < m['and after it'],
+        'and kept back' not in m or m['lost: it goes back to'] < m['the sender begins with'] <= m['sent again in all'],
+        'and kept back' not in m or 0 < m['and kept back'] < 40000 < m['the receiver has room for'],
+    ],
+    'any-address': lambda m: [m['there is IPv6 here (0: that part is left out)'] in (0, 1)],
+    'echo-deadlock': lambda m: [
+        0 < m[f'{which}: the server has echoed'] < m[f'{which}: the client has sent']
+        for which in ('small buffers', 'buffers as they are')
+    ] + [m['small buffers: the client has sent'] < m['buffers as they are: the client has sent']],
+    'keepalive': lambda m: [
+        m['questions without an answer'] == 1,
+        m['sent where nobody asks'] == 0 < m['sent to the one that is there'],
+    ],
+    'lecture-server': lambda m: [
+        m['ten messages: bytes of one recv'] == 1000 > m['ten messages: bytes shown'],
+        m['3 bytes without NUL: bytes shown'] > 1000,
+        m['ours: messages that it has found'] == 17,
+        m['ours: clients that it has had'] == 5,
+    ],
+}
+
+
+@pytest.mark.parametrize('name', RELATIONS)
+def test_what_it_measured_is_what_the_lesson_says(name):
+    found = json.loads(lab(name, '--json'))
+    if found['verdict'] == 'not here':
+        pytest.skip(found['why'])
+    assert all(RELATIONS[name](found['measured'])), found['measured']
+
+
 def test_all_of_them_in_80_columns_without_colour_when_piped():
     text = lab()
     assert max(map(len, text.splitlines())) <= 80
