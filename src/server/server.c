@@ -408,7 +408,8 @@ int sb_server_step(struct sb_server *server, int64_t wait_ns)
 	while (server->io.backend->ops->next(&server->io, &done))
 		dispatch(server, &done);
 	run_timers(server);
-	sb_gate_turn(server);
+	if (server->gate.n > 0)
+		sb_gate_turn(server);
 	sb_late_turn(server);
 	sb_log_sum_up(&server->log, server->now, false);
 	if (server->receipt_log.waiting > 0)
