@@ -19,6 +19,12 @@ enum { RING = 95, LEN_DEFAULT = 1024 };
 
 /* ---- the stream ---- */
 
+/* So many are different: those of the ring, or one of zeros or text. Of random ones there is no end. */
+static uint64_t payloads(const struct sb_source *s)
+{
+	return s->pattern == SB_PATTERN_CHARGEN ? RING : 1;
+}
+
 uint64_t sb_source_period(const struct sb_source *source)
 {
 	return (uint64_t)source->wrap.head_n + source->len + source->wrap.tail_n;
@@ -116,7 +122,7 @@ static uint64_t round_of(const struct sb_source *s)
 {
 	if (s->pattern == SB_PATTERN_RANDOM)
 		return UINT64_MAX;
-	return sb_source_period(s) * (s->pattern == SB_PATTERN_CHARGEN ? RING : 1);
+	return sb_source_period(s) * payloads(s);
 }
 
 void sb_source_fill(const struct sb_source *source, uint64_t offset, uint8_t *out, size_t n)
@@ -180,12 +186,12 @@ static int read_file(struct sb_source *s, const struct sb_service_in *in, struct
 			    "no file \"%.*s\": files come from the folder --files names", SB_FAULT_WORD(file->text));
 }
 
-/* Every payload that there can be is tried once: 95 of the ring, one of zeros or text. */
+/* Every payload that there can be is tried once; random ones need a framing that takes all. */
 static int check_framing(struct sb_source *s, const struct sb_service_in *in, struct sb_fault *fault)
 {
 	const struct sb_framing *f = in->framing;
 	const struct sb_value *v = &in->line->v[SB_KEY_FRAME];
-	uint64_t n = s->pattern == SB_PATTERN_CHARGEN ? RING : 1;
+	uint64_t n = payloads(s);
 
 	if (s->pattern == SB_PATTERN_RANDOM && !(f->flags & SB_CODEC_TRANSPARENT))
 		return sb_fault_set(fault, SB_E_BAD_PAYLOAD, v->col,
