@@ -181,11 +181,17 @@ static bool is_blind(const struct run *r, uint32_t i)
 	       (reason == SB_WHY_DONE || reason == SB_WHY_BYTES);
 }
 
+/* As many would not do: a call that only one of them makes may fail, and another later for the other. */
+static bool have_other_faults(const struct run *a, const struct run *b)
+{
+	return a->k->faults != b->k->faults || memcmp(a->k->failed, b->k->failed, sizeof(a->k->failed)) != 0;
+}
+
 /* A receipt has times in it, and one that could not wait is later than the other; a port may fail for one of them. */
 static bool is_told_otherwise(const struct run *a, const struct run *b, uint32_t i)
 {
 	return line_is_judged_late(a, &a->k->conn[i]) &&
-	       (a->count[SB_COUNT_WAIT_ERRORS] != b->count[SB_COUNT_WAIT_ERRORS] || a->k->faults != b->k->faults);
+	       (a->count[SB_COUNT_WAIT_ERRORS] != b->count[SB_COUNT_WAIT_ERRORS] || have_other_faults(a, b));
 }
 
 static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, uint32_t j, bool is_prefix)
@@ -290,7 +296,7 @@ static bool is_line_raced(const struct run *r)
  * and those after it have other numbers. */
 static bool has_other_ports(const struct run *a, const struct run *b)
 {
-	bool is_other = a->k->faults != b->k->faults || a->count[SB_COUNT_ACCEPTED] != b->count[SB_COUNT_ACCEPTED] ||
+	bool is_other = have_other_faults(a, b) || a->count[SB_COUNT_ACCEPTED] != b->count[SB_COUNT_ACCEPTED] ||
 			a->count[SB_COUNT_REFUSED] != b->count[SB_COUNT_REFUSED] || is_line_raced(a) ||
 			is_line_raced(b);
 

@@ -61,6 +61,7 @@ int sim_fault(struct sb_sys *k, enum sim_call call, const void *site)
 	}
 	if (err) {
 		k->faults++;
+		k->failed[call]++;
 		k->fault_err = call == SIM_CALL_CLOSE ? k->fault_err : err; /* nobody hears of that */
 		sb_tell("  kernel: %s fails with %d", sim_call_name(call), -err);
 		sim_progress(k);

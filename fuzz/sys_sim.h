@@ -181,13 +181,14 @@ struct sb_sys {
 	enum sim_call sweep_hit;   /* SIM_CALLS until then */
 	const void *sweep_site;
 	int sweep_err;
-	bool is_sweep_shed;    /* it was an accept through the spare descriptor */
-	bool is_sweep_over;    /* it would have failed anyway */
-	bool is_spared;        /* calls are not counted, and a sweep passes them over */
-	struct sim_seen *seen; /* room for SIM_CALLS_SEEN of them, or NULL */
-	uint32_t faults;       /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
-	int fault_err;         /* of the last that somebody hears of */
-	enum sim_file file;    /* at every path that has none of ours */
+	bool is_sweep_shed;         /* it was an accept through the spare descriptor */
+	bool is_sweep_over;         /* it would have failed anyway */
+	bool is_spared;             /* calls are not counted, and a sweep passes them over */
+	struct sim_seen *seen;      /* room for SIM_CALLS_SEEN of them, or NULL */
+	uint32_t faults;            /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
+	uint32_t failed[SIM_CALLS]; /* of each call, without those for which there was no descriptor */
+	int fault_err;              /* of the last that somebody hears of */
+	enum sim_file file;         /* at every path that has none of ours */
 	char files[SIM_FILES][SIM_PATH_MAX]; /* of ours */
 	uint32_t files_n;
 	bool is_file_stuck; /* it could not be removed */
