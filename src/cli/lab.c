@@ -15,7 +15,7 @@ enum flag_id { FLAG_LIST, FLAG_CLAIMS, FLAG_JSON, FLAG_MARKDOWN };
 
 static const struct sb_flag flags[] = {
 	{"list", NULL, "name them, with their claims, and run none", FLAG_LIST},
-	{"claims", NULL, "what the lecture notes claim, and which experiment or page shows it", FLAG_CLAIMS},
+	{"claims", NULL, "what the lecture notes claim (in which of the five), and what shows it", FLAG_CLAIMS},
 	{"json", NULL, "one line of JSON for each", FLAG_JSON},
 	{"markdown", NULL, "as docs/lab.md has them", FLAG_MARKDOWN},
 };
@@ -84,9 +84,12 @@ static int list(void)
 static int claims(void)
 {
 	struct lab_claim claim;
+	char room[512];
 
-	for (size_t i = 0; lab_claim_at(i, &claim) == 0; i++)
-		put_row(claim.row ? "" : "docs/", claim.row ? claim.row->name : claim.page, claim.claim);
+	for (size_t i = 0; lab_claim_at(i, &claim) == 0; i++) {
+		snprintf(room, sizeof(room), "%s: %s (%s)", claim.id, claim.claim, claim.notes);
+		put_row(claim.row ? "" : "docs/", claim.row ? claim.row->name : claim.page, room);
+	}
 	return SB_EXIT_OK;
 }
 

@@ -48,9 +48,10 @@ struct lab_row {
 /* The i-th of experiments.def, NULL when there are no more. */
 const struct lab_row *lab_row_at(size_t i);
 
-/* What the lecture notes claim, and where that is shown: an experiment, or NULL and a page of docs/. */
+/* What the lecture notes claim, which of them ("1 2"), and where that is shown: an experiment, or NULL and a page of
+ * docs/. */
 struct lab_claim {
-	const char *notes, *claim;
+	const char *id, *notes, *claim;
 	const struct lab_row *row;
 	const char *page;
 };
@@ -58,7 +59,7 @@ struct lab_claim {
 /* The i-th of claims.def: 0, or -1 when there are no more. */
 int lab_claim_at(size_t i, struct lab_claim *claim);
 
-enum { LAB_FACTS = 32, LAB_PICTURES = 6, LAB_MUSTS = 24, LAB_OPEN = 64, LAB_TEXT_MAX = 72 };
+enum { LAB_FACTS = 32, LAB_PICTURES = 6, LAB_MUSTS = 32, LAB_OPEN = 64, LAB_TEXT_MAX = 72 };
 
 struct lab_fact {
 	char key[LAB_TEXT_MAX], unit[16];

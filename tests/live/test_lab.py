@@ -93,10 +93,11 @@ def test_the_page_of_docs_says_what_the_program_says():
 
 
 def test_each_claim_of_the_notes_has_an_experiment_or_a_page():
-    rows = [line.split()[0] for line in lab('--claims').splitlines() if not line.startswith(' ')]
-    assert len(rows) > 30
-    for row in rows:
-        assert row in NAMES or os.path.exists(f'{harness.ROOT}/{row}')
+    rows = [line.split()[:2] for line in lab('--claims').splitlines() if not line.startswith(' ')]
+    assert len({which for _, which in rows}) == len(rows) > 50
+    for where, _ in rows:
+        assert where in NAMES or os.path.exists(f'{harness.ROOT}/{where}')
+    assert {where for where, _ in rows} >= set(NAMES), 'each experiment is about a claim of the notes'
 
 
 def is_here(name):
