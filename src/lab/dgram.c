@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 
-enum { MESSAGE = 100, TEN = 10, HALF = 50, PATIENCE = 1000, A_WHILE = 50 };
+enum { MESSAGE = 100, TEN = 10, HALF = 50, PATIENCE = 10000, A_WHILE = 50 };
 
 /* Two sockets; nothing is between them, the client only knows the port. */
 struct udp_pair {
@@ -215,6 +215,8 @@ void lab_udp_connected(struct lab *lab)
 
 	if (!both_bound(lab, &p) || !lab_must(lab, bound(lab, "stranger", &stranger) > 0, "and a third"))
 		return;
+	lab_must(lab, lab_send(&lab->calls, p.client, "question", 8) == -EDESTADDRREQ,
+		 "send without an address: EDESTADDRREQ");
 	lab_must(lab, lab_connect(&lab->calls, p.client, "127.0.0.1", p.port) == 0, "connect takes the address");
 	lab_must(lab, !lab_poll(&lab->calls, p.server, POLLIN, A_WHILE),
 		 "and sends nothing: the server knows nothing of it");

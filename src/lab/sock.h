@@ -11,7 +11,7 @@
  *                         connect(client, 127.0.0.1:7777) = 0
  *                         send(client, 5 bytes) = 5
  *
- * A call that is made again with the same result adds to the line before: "… = 100, 10 times". calls may be NULL, and
+ * What is closed is called "closed" from then on. A call that is made again with the same result adds to the line before: "… = 100, 10 times". calls may be NULL, and
  * may be shared by threads. Addresses are numeric, IPv4 or IPv6; a port is in the host's order.
  */
 #ifndef SB_LAB_SOCK_H
@@ -51,6 +51,8 @@ int lab_socket_of(struct lab_calls *calls, const char *name, int family, int typ
 int lab_bind(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
 int lab_listen(struct lab_calls *calls, int fd, int backlog);
 int lab_accept(struct lab_calls *calls, const char *name, int fd);
+/* And who it is from, as text. */
+int lab_accept_from(struct lab_calls *calls, const char *name, int fd, char ip[INET6_ADDRSTRLEN]);
 int lab_connect(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
 int lab_shutdown(struct lab_calls *calls, int fd); /* of the sending side */
 int lab_close(struct lab_calls *calls, int fd);
@@ -72,6 +74,8 @@ int lab_get(struct lab_calls *calls, int fd, const char *option, int *value);
 /* How it finds out what the network can take: the name of an algorithm. */
 int lab_set_congestion(struct lab_calls *calls, int fd, const char *name);
 int lab_get_congestion(struct lab_calls *calls, int fd, char name[LAB_NAME_MAX]);
+/* The protocol that a family and a type came to, IPPROTO_TCP say, or -errno. */
+int lab_get_protocol(struct lab_calls *calls, int fd);
 /* Any level, name and length, as they are: for what is wrong with them. */
 int lab_set_raw(struct lab_calls *calls, int fd, int level, int name, const void *value, size_t n);
 

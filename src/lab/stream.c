@@ -112,7 +112,7 @@ static void one_in_many(struct lab *lab)
 	struct lab_pair p;
 	long sent, got;
 
-	if (!lab_listening(lab, &p, 0))
+	if (!lab_listening(lab, &p, 4 * LARGE)) /* room for all of it, whatever is usual here */
 		return;
 	p.client = lab_keep(lab, lab_socket(&lab->calls, "client", AF_INET, SOCK_STREAM));
 	lab_set(&lab->calls, p.client, "TCP_MAXSEG", 1000);

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 
-enum { PATIENCE = 1000, A_WHILE = 50, SEGMENT = 1400, SMALL = 16 * 1024, PIECE = 4096, MIB = 1024 * 1024 };
+enum { PATIENCE = 10000, A_WHILE = 50, SEGMENT = 1400, SMALL = 16 * 1024, PIECE = 4096, MIB = 1024 * 1024 };
 
 /* A connection whose segments are as small as they are on a network, and whose server has little room. */
 static bool connected_as_on_a_network(struct lab *lab, struct lab_pair *p)
@@ -173,7 +173,7 @@ void lab_tcp_retransmit(struct lab *lab)
 	lab_picture(lab, "no place: the kernel drops the SYN and says nothing", late, -1);
 	lab_must(lab, r == 0, "no answer: the SYN was dropped");
 	p.server = lab_keep(lab, lab_accept(calls, "server", p.listener));
-	r = lab_poll(calls, late, POLLOUT, 5 * PATIENCE);
+	r = lab_poll(calls, late, POLLOUT, PATIENCE);
 	lab_tcp_of(late, &after);
 	lab_fact(lab, "resent while the SYN has no answer", (int64_t)before.resent, "segments");
 	lab_fact(lab, "resent when it is connected", (int64_t)after.resent, "segments");
