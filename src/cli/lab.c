@@ -53,7 +53,7 @@ static int help(void)
 	       "All of them, or those named.\n\n");
 	sb_flags_help(flags, FLAGS);
 	printf("\nA buffer's bar is the memory that is taken of what it may take (SO_MEMINFO); the number is bytes of\n"
-	       "payload (SIOCINQ, SIOCOUTQ).\n\n"
+	       "payload (SIOCINQ, SIOCOUTQ), - where there is no socket to ask.\n\n"
 	       "exit: 0 each comes out as documented, or cannot be shown here; 1 one does not; 2 usage\n");
 	return SB_EXIT_OK;
 }
@@ -240,7 +240,8 @@ static int run(struct show *show, char **names, int n)
 		       "and what\n"
 		       "one takes home are checked against the program. A bar is the memory that a buffer takes of "
 		       "what it\n"
-		       "may, the number beside it bytes of payload. [winsock.md](winsock.md) has the same calls on "
+		       "may, the number beside it bytes of payload, - where there is no socket to ask. "
+		       "[winsock.md](winsock.md) has the same calls on "
 		       "Windows.\n\n");
 	for (int i = 0; i < n; i++)
 		show_one(show, row_named(names[i]));

@@ -79,6 +79,8 @@ void lab_picture(struct lab *lab, const char *when, int client, int server)
 		return;
 	*p = (struct lab_picture){.when = {0}};
 	snprintf(p->when, sizeof(p->when), "%s", when);
+	p->has_client = client >= 0;
+	p->has_server = server >= 0;
 	if (client >= 0)
 		can(lab, lab_levels_of(client, &p->client) == 0, "the client's buffers can be looked at");
 	if (server >= 0)
@@ -164,6 +166,31 @@ bool lab_connected_with(struct lab *lab, struct lab_pair *p, int rcvbuf, int snd
 bool lab_connected(struct lab *lab, struct lab_pair *p)
 {
 	return lab_connected_with(lab, p, 0, 0);
+}
+
+bool lab_has_arrived(int fd, uint64_t n)
+{
+	struct lab_levels there = {.recv.used = 0};
+
+	for (int i = 0; i < 10000 && there.recv.used < n; i++) {
+		if (lab_levels_of(fd, &there) < 0)
+			return false;
+		lab_sleep(1);
+	}
+	return there.recv.used == n;
+}
+
+int lab_datagram_socket(struct lab *lab, const char *name, uint16_t *port)
+{
+	int fd = lab_keep(lab, lab_socket(&lab->calls, name, AF_INET, SOCK_DGRAM));
+	int r = fd;
+
+	if (r >= 0)
+		r = lab_bind(&lab->calls, fd, "127.0.0.1", 0);
+	if (r >= 0 && port)
+		*port = (uint16_t)lab_port(fd);
+	lab_must(lab, r >= 0, "a UDP socket can be had");
+	return r < 0 ? r : fd;
 }
 
 /* ---- somebody else ---- */

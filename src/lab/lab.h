@@ -69,6 +69,7 @@ struct lab_fact {
 struct lab_picture {
 	char when[LAB_TEXT_MAX];
 	struct lab_levels client, server;
+	bool has_client, has_server; /* there was a socket to ask */
 };
 
 struct lab_must {
@@ -126,6 +127,14 @@ bool lab_listening(struct lab *lab, struct lab_pair *p, int rcvbuf);
 bool lab_connected(struct lab *lab, struct lab_pair *p);
 /* The same, with SO_RCVBUF of the server and SO_SNDBUF of the client set before, 0: as they are. */
 bool lab_connected_with(struct lab *lab, struct lab_pair *p, int rcvbuf, int sndbuf);
+
+/* So many bytes, and no more, lie in the receive buffer. Waits for them: what is sent on loopback arrives soon, and not
+ * always at once. */
+bool lab_has_arrived(int fd, uint64_t n);
+
+/* A UDP socket of 127.0.0.1 on a free port, which is *port where that is not NULL. Its descriptor, or -errno, and that
+ * is noted. */
+int lab_datagram_socket(struct lab *lab, const char *name, uint16_t *port);
 
 /* Somebody else at work at the same time: a blocking call that may take long. */
 struct lab_aside {

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ---- option-levels ---- */
 
@@ -115,13 +118,20 @@ static void close_it(struct lab_aside *aside)
 	aside->result = lab_close(&aside->lab->calls, aside->fd);
 }
 
+static int64_t ms_since(uint64_t began)
+{
+	return (int64_t)((lab_now() - began) / 1000000);
+}
+
 /* Off, as sockets are: close leaves the rest to the kernel. */
 static void linger_off(struct lab *lab)
 {
 	struct lab_pair p;
 	long sent = fill(lab, "without SO_LINGER", &p), got, end;
+	uint64_t began = lab_now();
 	int r = lab_close(&lab->calls, lab_forget(lab, p.client));
 
+	lab_fact(lab, "off: close returned after", ms_since(began), "ms");
 	lab_picture(lab, "close has returned, and nobody has called recv", -1, p.server);
 	got = drain(lab, p.server, &end);
 	lab_fact(lab, "off: the client sent", sent, "bytes");
@@ -136,14 +146,18 @@ static void linger_on(struct lab *lab)
 	struct lab_pair p;
 	long sent = fill(lab, "SO_LINGER of 30 seconds, and somebody reads", &p), got, end = -1;
 	struct lab_aside closer = {.work = close_it, .lab = lab, .fd = p.client};
+	uint64_t began;
 
 	lab_set(&lab->calls, p.client, "SO_LINGER", 30);
 	lab_forget(lab, p.client);
+	began = lab_now();
 	if (!lab_begin(&closer) ||
 	    !lab_must(lab, !lab_ended(&closer, 50), "30 seconds: close waits while nobody reads"))
 		return;
+	lab_picture(lab, "close with 30 seconds waits for this to be read", -1, p.server);
 	got = drain(lab, p.server, &end);
 	lab_must(lab, lab_ended(&closer, 10000) && closer.result == 0, "30 seconds: close returns when all is sent");
+	lab_fact(lab, "30 seconds: close returned after", ms_since(began), "ms");
 	lab_must(lab, got == sent && end == 0, "30 seconds: all of it arrives, and then FIN");
 }
 
@@ -157,7 +171,7 @@ static void linger_over(struct lab *lab)
 
 	lab_set(&lab->calls, p.client, "SO_LINGER", 1);
 	r = lab_close(&lab->calls, lab_forget(lab, p.client));
-	lab_fact(lab, "1 second: close returned after", (int64_t)((lab_now() - began) / 1000000), "ms");
+	lab_fact(lab, "1 second: close returned after", ms_since(began), "ms");
 	got = drain(lab, p.server, &end);
 	lab_must(lab, lab_now() - began >= 900000000, "1 second: close waits that long");
 	lab_must(lab, r == 0 && got == sent && end == 0, "1 second: then it returns 0, and all arrives nevertheless");
@@ -219,6 +233,34 @@ static int bind_again(struct lab *lab, int type, uint16_t port, int reuse, int *
 	return lab_bind(&lab->calls, *fd, "127.0.0.1", port);
 }
 
+/* A server of a process that is killed, and has closed nothing: the kernel does. */
+static void show_killed(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	int fd = lab_socket(calls, "old server", AF_INET, SOCK_STREAM);
+	uint16_t port;
+	pid_t server;
+
+	lab_bind(calls, fd, "127.0.0.1", 0);
+	lab_listen(calls, fd, 10);
+	port = (uint16_t)lab_port(fd);
+	server = fork();
+	if (server == 0)
+		for (;;)
+			pause();
+	lab_say(calls, "fork: another process has the old server, and alone");
+	close(fd);
+	if (!lab_must(lab, server > 0, "a process can be had"))
+		return;
+	lab_must(lab, bind_again(lab, SOCK_STREAM, port, 0, &fd) == -EADDRINUSE,
+		 "while a process has the port it is in use");
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	lab_say(calls, "kill(that process, SIGKILL)");
+	lab_must(lab, bind_again(lab, SOCK_STREAM, port, 0, &fd) == 0,
+		 "a process that is killed leaves no port taken, though it closed nothing");
+}
+
 static void show_time_wait(struct lab *lab)
 {
 	uint16_t port = leave(lab, 0);
@@ -262,6 +304,7 @@ static void show_stealing(struct lab *lab)
 
 void lab_reuseaddr(struct lab *lab)
 {
+	show_killed(lab);
 	show_time_wait(lab);
 	show_stealing(lab);
 }

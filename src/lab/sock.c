@@ -177,7 +177,7 @@ static const char *type_name(int type)
 
 static const char *protocol_name(int protocol)
 {
-	return protocol == 0		 ? "0"
+	return protocol == 0             ? "0"
 	       : protocol == IPPROTO_TCP ? "IPPROTO_TCP"
 	       : protocol == IPPROTO_UDP ? "IPPROTO_UDP"
 					 : "?";

@@ -11,8 +11,9 @@
  *                         connect(client, 127.0.0.1:7777) = 0
  *                         send(client, 5 bytes) = 5
  *
- * What is closed is called "closed" from then on. A call that is made again with the same result adds to the line before: "… = 100, 10 times". calls may be NULL, and
- * may be shared by threads. Addresses are numeric, IPv4 or IPv6; a port is in the host's order.
+ * A call that is made again with the same result adds to the line before: "… = 100, 10 times". A descriptor that was
+ * closed is called "closed". calls may be NULL, and may be shared by threads. Addresses are numeric, IPv4 or IPv6; a
+ * port is in the host's order.
  */
 #ifndef SB_LAB_SOCK_H
 #define SB_LAB_SOCK_H

@@ -170,7 +170,6 @@ void lab_tcp_retransmit(struct lab *lab)
 	lab_must(lab, r == -EINPROGRESS, "the late one sends its SYN, and connect says EINPROGRESS");
 	r = lab_poll(calls, late, POLLOUT, A_WHILE);
 	lab_tcp_of(late, &before);
-	lab_picture(lab, "no place: the kernel drops the SYN and says nothing", late, -1);
 	lab_must(lab, r == 0, "no answer: the SYN was dropped");
 	p.server = lab_keep(lab, lab_accept(calls, "server", p.listener));
 	r = lab_poll(calls, late, POLLOUT, PATIENCE);
