@@ -240,9 +240,8 @@ static int run(struct show *show, char **names, int n)
 		       "and what\n"
 		       "one takes home are checked against the program. A bar is the memory that a buffer takes of "
 		       "what it\n"
-		       "may, the number beside it bytes of payload, - where there is no socket to ask. "
-		       "[winsock.md](winsock.md) has the same calls on "
-		       "Windows.\n\n");
+		       "may, the number beside it bytes of payload, - where there is no socket to ask.\n"
+		       "[winsock.md](winsock.md) has the same calls on Windows.\n\n");
 	for (int i = 0; i < n; i++)
 		show_one(show, row_named(names[i]));
 	for (size_t i = 0; n == 0 && (row = lab_row_at(i)) != NULL; i++)
