@@ -145,40 +145,6 @@ void lab_buffer_birth(struct lab *lab)
 
 /* ---- send-blocks, recv-blocks ---- */
 
-/* Sends until nothing more is taken, and for a while nothing is: acknowledgements may still make room. */
-static long fill(struct lab *lab, int fd)
-{
-	long sent = 0, r = 0;
-
-	for (int quiet = 0; quiet < 3;) {
-		r = lab_send_now(&lab->calls, fd, block, BLOCK);
-		if (r < 0 && r != -EAGAIN)
-			break;
-		if (r > 0)
-			sent += r;
-		quiet = r > 0 ? 0 : quiet + 1;
-		if (r == -EAGAIN)
-			lab_sleep(QUIET / 2);
-	}
-	lab_must(lab, r == -EAGAIN, "a send that may not wait is EAGAIN when there is no room");
-	return sent;
-}
-
-/* Receives n bytes, in as many calls as that takes. */
-static long take(struct lab *lab, int fd, const char *name, long n)
-{
-	static char room[BLOCK];
-	long got = 0, r = 1;
-	unsigned calls = 0;
-
-	for (; got < n && r > 0; calls++) {
-		r = lab_recv(NULL, fd, room, sizeof(room));
-		got += r > 0 ? r : 0;
-	}
-	lab_say(&lab->calls, "recv(%s) = %ld bytes, in %u calls", name, got, calls);
-	return got;
-}
-
 /* What has been sent lies in the two buffers on its way. A byte is in both until its acknowledgement is there. */
 static bool lie_in_both(const struct lab_pair *p, long sent, struct lab_levels *client, struct lab_levels *server)
 {
@@ -213,7 +179,7 @@ void lab_send_blocks(struct lab *lab)
 
 	if (!lab_connected_with(lab, &p, SMALL, SMALL))
 		return;
-	sent = fill(lab, p.client);
+	sent = lab_fill(lab, p.client, block, BLOCK);
 	lab_must(lab, sent > 0 && sent < BLOCK, "a send that may not wait takes what there is room for");
 	lab_must(lab, lie_in_both(&p, sent, &client, &server), "what was taken lies in the two buffers, to the byte");
 	lab_picture(lab, "nobody reads, and no more is taken", p.client, p.server);
@@ -224,7 +190,7 @@ void lab_send_blocks(struct lab *lab)
 	if (!lab_begin(&sender))
 		return;
 	lab_must(lab, !lab_ended(&sender, QUIET), "a send that may wait does");
-	lab_must(lab, take(lab, p.server, "server", sent + BLOCK) == sent + BLOCK, "the peer reads all of it");
+	lab_must(lab, lab_drain(lab, p.server, sent + BLOCK) == sent + BLOCK, "the peer reads all of it");
 	lab_must(lab, lab_ended(&sender, LONG) && sender.result == BLOCK,
 		 "and the send returns, with all its bytes taken");
 	lab_picture(lab, "the peer has read", p.client, p.server);
@@ -248,7 +214,7 @@ void lab_recv_blocks(struct lab *lab)
 	lab_must(lab, client.send.used == 0 && lab_send_now(&lab->calls, p.client, hello, MESSAGE) == MESSAGE,
 		 "send into an empty send buffer returns without waiting");
 	lab_must(lab, lab_ended(&reader, LONG) && reader.result == MESSAGE, "and that is what recv waited for");
-	lab_fact(lab, "taken until send would wait", fill(lab, p.client), "bytes");
+	lab_fact(lab, "taken until send would wait", lab_fill(lab, p.client, block, BLOCK), "bytes");
 	lab_picture(lab, "send would wait, and recv does not", p.client, p.server);
 	lab_must(lab, lab_recv_now(&lab->calls, p.server, room, MESSAGE) == MESSAGE,
 		 "recv from a full receive buffer returns without waiting");
@@ -435,7 +401,7 @@ static long come_to_wait(struct lab *lab, const struct lab_pair *p, const char *
 	lab_must(lab, !client.is_done && !server.is_done, "both wait in send, each for the other to read");
 	all_full(lab, p, which, sent);
 	is_enough = true;
-	back = take(lab, p->client, "client", MOST);
+	back = lab_drain(lab, p->client, MOST);
 	lab_must(lab, lab_ended(&client, LONG) && lab_ended(&server, LONG), "the client reads, and both end");
 	lab_must(lab, back == client.result, "and everything has come back");
 	return sent;

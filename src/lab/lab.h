@@ -132,6 +132,12 @@ bool lab_connected_with(struct lab *lab, struct lab_pair *p, int rcvbuf, int snd
  * always at once. */
 bool lab_has_arrived(int fd, uint64_t n);
 
+/* Sends n bytes at a time until nothing more is taken, and for a while nothing is: acknowledgements may still make
+ * room. How many bytes were taken; that it ended by EAGAIN is a must. */
+long lab_fill(struct lab *lab, int fd, const void *p, size_t n);
+/* Receives n bytes, in as many calls as that takes, or what there is before the end: how many. */
+long lab_drain(struct lab *lab, int fd, long n);
+
 /* A UDP socket of 127.0.0.1 on a free port, which is *port where that is not NULL. Its descriptor, or -errno, and that
  * is noted. */
 int lab_datagram_socket(struct lab *lab, const char *name, uint16_t *port);
