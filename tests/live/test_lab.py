@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`streambed lab`: each experiment comes out as documented, by relations and never by times."""
+import errno
 import json
 import os
 import resource
@@ -47,6 +48,33 @@ RELATIONS = {
         0 < m[f'{which}: the server has echoed'] < m[f'{which}: the client has sent']
         for which in ('small buffers', 'buffers as they are')
     ] + [m['small buffers: the client has sent'] < m['buffers as they are: the client has sent']],
+    'buffer-birth': lambda m: [
+        m['memory that 1000 bytes take in the receive buffer'] > 1000 > m['and when they are read'],
+        m['after connect, the send buffer may take'] >= m['after socket, the send buffer may take'] > 0,
+    ],
+    'framing': lambda m: [
+        m[f'by {way}: messages restored'] == 10 and m[f'by {way}: ten messages of 98 bytes took'] > 98
+        for way in ('length header', 'delimiter', 'fixed size')
+    ],
+    'linger': lambda m: [
+        m['off: the server received after close'] == m['off: the client sent'],
+        m['0 seconds: lost'] == m['0 seconds: the client sent'] - m['0 seconds: the server received'] > 0,
+    ],
+    'recv-zero': lambda m: [
+        m["at the peer's end recv returned"] == 0,
+        m['and errno was still of the call before it (EAFNOSUPPORT)'] == errno.EAFNOSUPPORT,
+    ],
+    'segments': lambda m: [
+        m['ten messages of 100 bytes, in'] < 10 <= m['one message of 10000 bytes, in'],
+    ],
+    'send-blocks': lambda m: [
+        m['taken before there is no room'] ==
+        m["in the client's send buffer"] + m["in the server's receive buffer"] > 0,
+    ],
+    'split': lambda m: [
+        (m['the first recv of 950'], m['the second'], m['one recv then']) == (950, 50, 1000),
+        m['SO_RCVBUF=950 becomes'] > 950,
+    ],
     'keepalive': lambda m: [
         m['questions without an answer'] == 1,
         m['sent where nobody asks'] == 0 < m['sent to the one that is there'],
@@ -105,6 +133,33 @@ def is_here(name):
     if found['verdict'] == 'not here':
         pytest.skip(found['why'])
     return found
+
+
+def test_what_is_sent_lies_in_one_buffer_and_then_in_the_other_and_a_closed_end_has_none():
+    at_the_client, carried, both_ways = is_here('send-returns')['pictures']
+    assert at_the_client['server-send']['used'] == at_the_client['client-recv']['used'] == 0
+    assert carried['server-recv']['used'] == 100 == both_ways['client-recv']['used']
+    assert carried['server-recv']['held'] > 0
+    closed = is_here('linger')['pictures'][0]
+    assert closed['client-send'] is closed['client-recv'] is None and closed['server-recv']['used'] > 0
+
+
+def test_each_step_that_fails_says_why_and_a_step_that_does_not_says_who():
+    calls = is_here('server-steps')['calls']
+    came = [call for call in calls if call.startswith('accept(listener, &address) = server, from 127.0.0.2 port ')]
+    assert len(came) == 1
+    assert calls.index('close(idle) = 0') < calls.index('accept(closed) = -1 EBADF')
+    calls = is_here('client-steps')['calls']
+    unlooked = calls.index('inet_pton(AF_INET, "localhost", &address) = 0')
+    assert calls[unlooked + 1].startswith('connect(unlooked, 0.0.0.0 port ')
+
+
+def test_a_killed_server_leaves_its_port_and_one_in_time_wait_does_not():
+    calls = is_here('reuseaddr')['calls']
+    killed = calls.index('kill(that process, SIGKILL)')
+    assert calls[killed - 1].startswith('bind(new server') and calls[killed - 1].endswith('= -1 EADDRINUSE')
+    binds = [call for call in calls[killed:] if call.startswith('bind(new server')]
+    assert binds[0].endswith(' = 0') and binds[1].endswith('= -1 EADDRINUSE')
 
 
 def test_what_is_submitted_is_done_later_and_with_the_bytes_as_they_are_then():
