@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <stdio.h>
 
+/* PLENTY: buffers in which a batch has room, whatever is usual here: this thread sends all of it before it receives. */
+enum { PLENTY = 64 * 1024 };
 enum { MESSAGE = 100, BATCH = 50, BATCHES = 40, MESSAGES = BATCH * BATCHES, FIFTY = BATCH * MESSAGE, PATIENCE = 10000 };
 
 static const size_t ALL = (size_t)MESSAGES * MESSAGE;
@@ -95,7 +97,7 @@ void lab_udp_vs_tcp(struct lab *lab)
 	uint16_t port = 0;
 	struct lab_pair p;
 
-	if (!lab_connected(lab, &p))
+	if (!lab_connected_with(lab, &p, PLENTY, PLENTY))
 		return;
 	lab_tcp_of(p.client, &at_first);
 	lab_set(&lab->calls, p.client, "TCP_NODELAY", 1);
@@ -103,6 +105,7 @@ void lab_udp_vs_tcp(struct lab *lab)
 	tcp.to = p.server;
 	udp.from = lab_keep(lab, lab_socket(&lab->calls, "udp client", AF_INET, SOCK_DGRAM));
 	udp.to = lab_datagram_socket(lab, "udp server", &port);
+	lab_set(&lab->calls, udp.to, "SO_RCVBUF", PLENTY);
 	if (!lab_must(lab, lab_connect(&lab->calls, udp.from, "127.0.0.1", port) == 0, "UDP, too"))
 		return;
 	compare(lab, &udp, &tcp);
