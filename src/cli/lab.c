@@ -54,7 +54,8 @@ static int help(void)
 	sb_flags_help(flags, FLAGS);
 	printf("\nA buffer's bar is the memory that is taken of what it may take (SO_MEMINFO); the number is bytes of\n"
 	       "payload (SIOCINQ, SIOCOUTQ), - where there is no socket to ask.\n\n"
-	       "exit: 0 each comes out as documented, or cannot be shown here; 1 one does not; 2 usage\n");
+	       "exit: 0 each comes out as documented, or cannot be shown here, since network namespaces, IPv6,\n"
+	       "io_uring or ENet are missing; 1 one does not; 2 usage\n");
 	return SB_EXIT_OK;
 }
 
@@ -126,6 +127,19 @@ static void put_calls(struct sb_text *t, const struct lab_calls *calls)
 	}
 }
 
+/* "3 segments", "1 segment", "1 ms". */
+static void put_unit(struct sb_text *t, const char *unit, int64_t value)
+{
+	size_t n = strlen(unit);
+
+	if (n == 0)
+		return;
+	if (value == 1 && n > 2 && unit[n - 1] == 's')
+		n--;
+	sb_text_char(t, ' ');
+	sb_text_bytes(t, sb_slice(unit, n));
+}
+
 static void put_facts(struct sb_text *t, const struct lab *lab)
 {
 	for (size_t i = 0; i < lab->facts; i++) {
@@ -133,8 +147,7 @@ static void put_facts(struct sb_text *t, const struct lab *lab)
 		sb_text_str(t, lab->fact[i].key);
 		sb_text_str(t, ": ");
 		sb_text_i64(t, lab->fact[i].value);
-		sb_text_str(t, lab->fact[i].unit[0] ? " " : "");
-		sb_text_str(t, lab->fact[i].unit);
+		put_unit(t, lab->fact[i].unit, lab->fact[i].value);
 		sb_text_char(t, '\n');
 	}
 }

@@ -141,7 +141,7 @@ static void show_cost(struct lab *lab, const struct lab_pair *p)
 	lab_must(lab, lab_ended(&later, 10000), "and so has the second");
 	lab_fact(lab, "asking again and again", asked, "calls");
 	lab_fact(lab, "asking again and again: CPU time", (int64_t)(spinning / 1000), "us");
-	lab_fact(lab, "blocked", 1, "call");
+	lab_fact(lab, "blocked", 1, "calls");
 	lab_fact(lab, "blocked: CPU time", (int64_t)(blocked / 1000), "us");
 	lab_must(lab, asked > 100, "100 ms of asking are many calls");
 	lab_must(lab, spinning > blocked, "and take more CPU time than one call that is blocked as long");
