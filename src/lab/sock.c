@@ -515,6 +515,7 @@ int lab_tcp_of(int fd, struct lab_tcp *tcp)
 	tcp->segments = info.tcpi_segs_out;
 	tcp->data_segments = info.tcpi_data_segs_out;
 	tcp->resent = info.tcpi_total_retrans;
+	tcp->resent_bytes = info.tcpi_bytes_retrans;
 	tcp->segment_size = info.tcpi_snd_mss;
 	tcp->window = info.tcpi_snd_wnd;
 	tcp->unsent = info.tcpi_notsent_bytes;

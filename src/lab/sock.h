@@ -118,11 +118,11 @@ struct lab_levels {
 /* 0, or -errno. Of a listener or a socket that is not connected, used is 0. */
 int lab_levels_of(int fd, struct lab_levels *levels);
 
-/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments;
- * probes: questions (keepalive, closed window) without an answer yet; cwnd: segments that may be on their way at once
+/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments,
+ * which need not be those that were lost: what is sent again may be cut anew; probes: questions (keepalive, closed window) without an answer yet; cwnd: segments that may be on their way at once
  * (congestion control), and slow_until: how far that grows fast (ssthresh). */
 struct lab_tcp {
-	uint64_t segments, data_segments, resent, segment_size, window, unsent, probes, cwnd, slow_until;
+	uint64_t segments, data_segments, resent, resent_bytes, segment_size, window, unsent, probes, cwnd, slow_until;
 };
 
 /* 0, or -errno. */
