@@ -119,8 +119,9 @@ struct lab_levels {
 int lab_levels_of(int fd, struct lab_levels *levels);
 
 /* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments,
- * which need not be those that were lost: what is sent again may be cut anew; probes: questions (keepalive, closed window) without an answer yet; cwnd: segments that may be on their way at once
- * (congestion control), and slow_until: how far that grows fast (ssthresh). */
+ * which may be cut anew, and resent_bytes; probes: questions (keepalive, closed window) without an answer yet; cwnd:
+ * segments that may be on their way at once (congestion control), and slow_until: how far that grows fast (ssthresh).
+ */
 struct lab_tcp {
 	uint64_t segments, data_segments, resent, resent_bytes, segment_size, window, unsent, probes, cwnd, slow_until;
 };

@@ -41,7 +41,7 @@ RELATIONS = {
     'congestion-control': lambda m: [
         m['before a MiB that is answered'] < m['and after it'],
         'and kept back' not in m or m['lost: it goes back to'] < m['the sender begins with'],
-        'and kept back' not in m or m['which are'] >= 40000 - m['and kept back'],
+        'and kept back' not in m or m['sent again in all, in bytes'] >= 40000 - m['and kept back'],
         'and kept back' not in m or 0 < m['and kept back'] < 40000 < m['the receiver has room for'],
     ],
     'any-address': lambda m: [m['there is IPv6 here (0: that part is left out)'] in (0, 1)],
