@@ -15,7 +15,7 @@ enum flag_id { FLAG_LIST, FLAG_CLAIMS, FLAG_JSON, FLAG_MARKDOWN };
 
 static const struct sb_flag flags[] = {
 	{"list", NULL, "name them, with their claims, and run none", FLAG_LIST},
-	{"claims", NULL, "what the lecture notes claim, and which experiment or page shows it", FLAG_CLAIMS},
+	{"claims", NULL, "what the lecture notes claim (in which of the five), and what shows it", FLAG_CLAIMS},
 	{"json", NULL, "one line of JSON for each", FLAG_JSON},
 	{"markdown", NULL, "as docs/lab.md has them", FLAG_MARKDOWN},
 };
@@ -53,8 +53,9 @@ static int help(void)
 	       "All of them, or those named.\n\n");
 	sb_flags_help(flags, FLAGS);
 	printf("\nA buffer's bar is the memory that is taken of what it may take (SO_MEMINFO); the number is bytes of\n"
-	       "payload (SIOCINQ, SIOCOUTQ).\n\n"
-	       "exit: 0 each comes out as documented, or cannot be shown here; 1 one does not; 2 usage\n");
+	       "payload (SIOCINQ, SIOCOUTQ), - where there is no socket to ask.\n\n"
+	       "exit: 0 each comes out as documented, or cannot be shown here, since network namespaces, IPv6,\n"
+	       "io_uring or ENet are missing; 1 one does not; 2 usage\n");
 	return SB_EXIT_OK;
 }
 
@@ -84,9 +85,12 @@ static int list(void)
 static int claims(void)
 {
 	struct lab_claim claim;
+	char room[512];
 
-	for (size_t i = 0; lab_claim_at(i, &claim) == 0; i++)
-		put_row(claim.row ? "" : "docs/", claim.row ? claim.row->name : claim.page, claim.claim);
+	for (size_t i = 0; lab_claim_at(i, &claim) == 0; i++) {
+		snprintf(room, sizeof(room), "%s: %s (%s)", claim.id, claim.claim, claim.notes);
+		put_row(claim.row ? "" : "docs/", claim.row ? claim.row->name : claim.page, room);
+	}
 	return SB_EXIT_OK;
 }
 
@@ -123,6 +127,19 @@ static void put_calls(struct sb_text *t, const struct lab_calls *calls)
 	}
 }
 
+/* "3 segments", "1 segment", "1 ms". */
+static void put_unit(struct sb_text *t, const char *unit, int64_t value)
+{
+	size_t n = strlen(unit);
+
+	if (n == 0)
+		return;
+	if (value == 1 && n > 2 && unit[n - 1] == 's')
+		n--;
+	sb_text_char(t, ' ');
+	sb_text_bytes(t, sb_slice(unit, n));
+}
+
 static void put_facts(struct sb_text *t, const struct lab *lab)
 {
 	for (size_t i = 0; i < lab->facts; i++) {
@@ -130,8 +147,7 @@ static void put_facts(struct sb_text *t, const struct lab *lab)
 		sb_text_str(t, lab->fact[i].key);
 		sb_text_str(t, ": ");
 		sb_text_i64(t, lab->fact[i].value);
-		sb_text_str(t, lab->fact[i].unit[0] ? " " : "");
-		sb_text_str(t, lab->fact[i].unit);
+		put_unit(t, lab->fact[i].unit, lab->fact[i].value);
 		sb_text_char(t, '\n');
 	}
 }
@@ -237,8 +253,8 @@ static int run(struct show *show, char **names, int n)
 		       "and what\n"
 		       "one takes home are checked against the program. A bar is the memory that a buffer takes of "
 		       "what it\n"
-		       "may, the number beside it bytes of payload. [winsock.md](winsock.md) has the same calls on "
-		       "Windows.\n\n");
+		       "may, the number beside it bytes of payload, - where there is no socket to ask.\n"
+		       "[winsock.md](winsock.md) has the same calls on Windows.\n\n");
 	for (int i = 0; i < n; i++)
 		show_one(show, row_named(names[i]));
 	for (size_t i = 0; n == 0 && (row = lab_row_at(i)) != NULL; i++)

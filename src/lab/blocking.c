@@ -93,22 +93,6 @@ static void show_recv(struct lab *lab, const struct lab_pair *p)
 	lab_must(lab, lab_ended(&asks, 10000) && asks.result == 5, "and returns with them");
 }
 
-/* Sends until there has been no room for a while. */
-static long fill(struct lab *lab, int fd)
-{
-	long sent = 0;
-
-	for (int refused = 0; refused < 2;) {
-		long r = lab_send(&lab->calls, fd, piece, sizeof(piece));
-
-		sent += r > 0 ? r : 0;
-		refused = r < 0 ? refused + 1 : 0;
-		if (refused)
-			lab_sleep(50);
-	}
-	return sent;
-}
-
 static bool show_send(struct lab *lab, const struct lab_pair *p)
 {
 	struct lab_aside asks = {.work = send_it, .lab = lab, .fd = p->client, .from = piece, .n = sizeof(piece)};
@@ -116,7 +100,7 @@ static bool show_send(struct lab *lab, const struct lab_pair *p)
 	long sent, got = 0;
 
 	lab_set_blocking(&lab->calls, p->client, false);
-	sent = fill(lab, p->client);
+	sent = lab_fill(lab, p->client, piece, sizeof(piece));
 	lab_fact(lab, "sent until the buffers were full", sent, "bytes");
 	lab_picture(lab, "both buffers are full", p->client, p->server);
 	lab_must(lab, lab_send(&lab->calls, p->client, "!", 1) == -EAGAIN, "non-blocking send without room: EAGAIN");
@@ -157,7 +141,7 @@ static void show_cost(struct lab *lab, const struct lab_pair *p)
 	lab_must(lab, lab_ended(&later, 10000), "and so has the second");
 	lab_fact(lab, "asking again and again", asked, "calls");
 	lab_fact(lab, "asking again and again: CPU time", (int64_t)(spinning / 1000), "us");
-	lab_fact(lab, "blocked", 1, "call");
+	lab_fact(lab, "blocked", 1, "calls");
 	lab_fact(lab, "blocked: CPU time", (int64_t)(blocked / 1000), "us");
 	lab_must(lab, asked > 100, "100 ms of asking are many calls");
 	lab_must(lab, spinning > blocked, "and take more CPU time than one call that is blocked as long");

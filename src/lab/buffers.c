@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Experiments: the four buffers in the kernel, and who waits for what. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
+#include "base/number.h"
 #include "lab/lab.h"
 
 /* SMALL: what is asked of the kernel for a buffer; it makes twice that. BLOCK is more than the buffers hold. */
@@ -11,33 +14,54 @@ enum { MESSAGE = 100, CHUNK = 1000, SMALL = 8192, BLOCK = 64000, QUIET = 50, LON
 
 static const char hello[MESSAGE] = "Hello World!", block[BLOCK];
 
-/* What is sent on loopback arrives soon, and not always at once. */
-static bool has_arrived(int fd, uint64_t n)
-{
-	struct lab_levels there = {.recv.used = 0};
+/* ---- send-returns ---- */
 
-	for (int i = 0; i < 1000 && there.recv.used < n; i++) {
-		lab_levels_of(fd, &there);
-		lab_sleep(1);
-	}
-	return there.recv.used == n;
+/* TCP_CORK holds what is sent back for 200 ms: long enough to see it where send has put it, unless this thread did not
+ * run meanwhile. */
+static void fill_send_buffer(struct lab *lab, const struct lab_pair *p, char message[MESSAGE])
+{
+	const uint64_t held_back = 200000000;
+	struct lab_levels levels;
+	uint64_t began = lab_now();
+	bool is_late;
+	long sent;
+
+	lab_set(&lab->calls, p->client, "TCP_CORK", 1);
+	sent = lab_send(&lab->calls, p->client, message, MESSAGE);
+	lab_levels_of(p->client, &levels);
+	lab_picture(lab, "send has returned: a copy is in the client's send buffer", p->client, p->server);
+	is_late = lab_now() - began >= held_back;
+	lab_fact(lab, "send returned", sent, "bytes");
+	lab_must(lab, sent == MESSAGE, "send returns, with all its bytes taken");
+	lab_must(lab, levels.send.used == MESSAGE || is_late, "they lie in the client's send buffer");
+}
+
+/* The kernel carries it over, with no call of anybody; what the program has done to its own buffer is nothing to it. */
+static void carry_over(struct lab *lab, const struct lab_pair *p)
+{
+	char message[MESSAGE] = "Hello World!", room[MESSAGE];
+
+	fill_send_buffer(lab, p, message);
+	memset(message, 'x', sizeof(message));
+	lab_say(&lab->calls, "memset(the buffer that was sent, 'x')");
+	lab_set(&lab->calls, p->client, "TCP_CORK", 0);
+	lab_must(lab, lab_has_arrived(p->server, MESSAGE),
+		 "then in the server's receive buffer, and nobody has called recv");
+	lab_picture(lab, "the kernel has carried it over, and nobody has called recv", p->client, p->server);
+	lab_must(lab, lab_recv(&lab->calls, p->server, room, MESSAGE) == MESSAGE && memcmp(room, hello, MESSAGE) == 0,
+		 "they are what was there when send was called, not what is there now");
 }
 
 void lab_send_returns(struct lab *lab)
 {
 	struct lab_pair p;
-	bool is_there;
-	long sent;
 
 	if (!lab_connected(lab, &p))
 		return;
-	lab_picture(lab, "before", p.client, p.server);
-	sent = lab_send(&lab->calls, p.client, hello, MESSAGE);
-	is_there = has_arrived(p.server, MESSAGE);
-	lab_picture(lab, "send has returned, and nobody has called recv", p.client, p.server);
-	lab_fact(lab, "send returned", sent, "bytes");
-	lab_must(lab, sent == MESSAGE, "send returns, with all its bytes taken");
-	lab_must(lab, is_there, "they lie in the server's receive buffer");
+	carry_over(lab, &p);
+	lab_must(lab, lab_send(&lab->calls, p.server, hello, MESSAGE) == MESSAGE && lab_has_arrived(p.client, MESSAGE),
+		 "from the server to the client there is another such pair of buffers");
+	lab_picture(lab, "the server has sent as well", p.client, p.server);
 }
 
 /* ---- buffer-birth ---- */
@@ -61,7 +85,7 @@ static void borrow(struct lab *lab, const struct lab_pair *p)
 	char room[CHUNK];
 
 	lab_send(&lab->calls, p->client, block, CHUNK);
-	lab_must(lab, has_arrived(p->server, CHUNK), "what is sent arrives");
+	lab_must(lab, lab_has_arrived(p->server, CHUNK), "what is sent arrives");
 	lab_levels_of(p->server, &full);
 	lab_picture(lab, "sent, and not read", p->client, p->server);
 	lab_recv(&lab->calls, p->server, room, CHUNK);
@@ -70,6 +94,26 @@ static void borrow(struct lab *lab, const struct lab_pair *p)
 	lab_fact(lab, "and when they are read", (int64_t)empty.recv.held, "bytes");
 	lab_must(lab, full.recv.held > CHUNK, "bytes take memory, and more of it than they are");
 	lab_must(lab, empty.recv.held < full.recv.held, "and give it back when they are read");
+}
+
+/* Whoever set tcp_wmem has made this the most that the kernel gives a send buffer by itself, or more than its usual. */
+static bool is_enough_to_send(uint64_t room)
+{
+	enum { USUAL = 16384 };
+	int fd = open("/proc/sys/net/ipv4/tcp_wmem", O_RDONLY | O_CLOEXEC); /* least, usual, most */
+	char text[64] = "";
+	uint64_t most = 0;
+	const char *last;
+
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) <= 0)
+		text[0] = '\0';
+	close(fd);
+	last = strrchr(text, '\t');
+	if (last)
+		sb_parse_count(sb_slice(last + 1, strcspn(last + 1, "\n")), &most);
+	return room > USUAL || room >= most;
 }
 
 void lab_buffer_birth(struct lab *lab)
@@ -90,7 +134,8 @@ void lab_buffer_birth(struct lab *lab)
 	p.server = lab_keep(lab, lab_accept(calls, "server", p.listener));
 	lab_levels_of(p.client, &after);
 	lab_fact(lab, "after connect, the send buffer may take", (int64_t)after.send.room, "bytes");
-	lab_must(lab, after.send.room > before.send.room, "connect raises the limit for sending");
+	lab_must(lab, after.send.room > before.send.room || is_enough_to_send(before.send.room),
+		 "connect raises the limit for sending, unless tcp_wmem says something else");
 	lab_must(lab, after.send.held + after.recv.held == 0, "and takes no memory either");
 	lab_connect(calls, fixed, "127.0.0.1", p.port);
 	lab_get(calls, fixed, "SO_SNDBUF", &still);
@@ -99,40 +144,6 @@ void lab_buffer_birth(struct lab *lab)
 }
 
 /* ---- send-blocks, recv-blocks ---- */
-
-/* Sends until nothing more is taken, and for a while nothing is: acknowledgements may still make room. */
-static long fill(struct lab *lab, int fd)
-{
-	long sent = 0, r = 0;
-
-	for (int quiet = 0; quiet < 3;) {
-		r = lab_send_now(&lab->calls, fd, block, BLOCK);
-		if (r < 0 && r != -EAGAIN)
-			break;
-		if (r > 0)
-			sent += r;
-		quiet = r > 0 ? 0 : quiet + 1;
-		if (r == -EAGAIN)
-			lab_sleep(QUIET / 2);
-	}
-	lab_must(lab, r == -EAGAIN, "a send that may not wait is EAGAIN when there is no room");
-	return sent;
-}
-
-/* Receives n bytes, in as many calls as that takes. */
-static long take(struct lab *lab, int fd, const char *name, long n)
-{
-	static char room[BLOCK];
-	long got = 0, r = 1;
-	unsigned calls = 0;
-
-	for (; got < n && r > 0; calls++) {
-		r = lab_recv(NULL, fd, room, sizeof(room));
-		got += r > 0 ? r : 0;
-	}
-	lab_say(&lab->calls, "recv(%s) = %ld bytes, in %u calls", name, got, calls);
-	return got;
-}
 
 /* What has been sent lies in the two buffers on its way. A byte is in both until its acknowledgement is there. */
 static bool lie_in_both(const struct lab_pair *p, long sent, struct lab_levels *client, struct lab_levels *server)
@@ -168,7 +179,7 @@ void lab_send_blocks(struct lab *lab)
 
 	if (!lab_connected_with(lab, &p, SMALL, SMALL))
 		return;
-	sent = fill(lab, p.client);
+	sent = lab_fill(lab, p.client, block, BLOCK);
 	lab_must(lab, sent > 0 && sent < BLOCK, "a send that may not wait takes what there is room for");
 	lab_must(lab, lie_in_both(&p, sent, &client, &server), "what was taken lies in the two buffers, to the byte");
 	lab_picture(lab, "nobody reads, and no more is taken", p.client, p.server);
@@ -179,7 +190,7 @@ void lab_send_blocks(struct lab *lab)
 	if (!lab_begin(&sender))
 		return;
 	lab_must(lab, !lab_ended(&sender, QUIET), "a send that may wait does");
-	lab_must(lab, take(lab, p.server, "server", sent + BLOCK) == sent + BLOCK, "the peer reads all of it");
+	lab_must(lab, lab_drain(lab, p.server, sent + BLOCK) == sent + BLOCK, "the peer reads all of it");
 	lab_must(lab, lab_ended(&sender, LONG) && sender.result == BLOCK,
 		 "and the send returns, with all its bytes taken");
 	lab_picture(lab, "the peer has read", p.client, p.server);
@@ -203,7 +214,7 @@ void lab_recv_blocks(struct lab *lab)
 	lab_must(lab, client.send.used == 0 && lab_send_now(&lab->calls, p.client, hello, MESSAGE) == MESSAGE,
 		 "send into an empty send buffer returns without waiting");
 	lab_must(lab, lab_ended(&reader, LONG) && reader.result == MESSAGE, "and that is what recv waited for");
-	lab_fact(lab, "taken until send would wait", fill(lab, p.client), "bytes");
+	lab_fact(lab, "taken until send would wait", lab_fill(lab, p.client, block, BLOCK), "bytes");
 	lab_picture(lab, "send would wait, and recv does not", p.client, p.server);
 	lab_must(lab, lab_recv_now(&lab->calls, p.server, room, MESSAGE) == MESSAGE,
 		 "recv from a full receive buffer returns without waiting");
@@ -224,6 +235,8 @@ static void receive_end(struct lab *lab, const struct lab_pair *p)
 	got = lab_recv(calls, p->server, room, MESSAGE);
 	left = errno;
 	lab_say(calls, "errno: %s", left == EAFNOSUPPORT ? "EAFNOSUPPORT" : "another");
+	lab_fact(lab, "at the peer's end recv returned", got, "");
+	lab_fact(lab, "and errno was still of the call before it (EAFNOSUPPORT)", left, "");
 	lab_must(lab, got == 0, "recv returns 0 when the peer has ended");
 	lab_must(lab, left == EAFNOSUPPORT, "errno is what the earlier call left");
 	lab_must(lab, lab_recv(calls, p->server, room, MESSAGE) == 0, "and 0 the next time too, without waiting");
@@ -239,7 +252,7 @@ static void receive_error(struct lab *lab)
 	if (!lab_connected(lab, &p))
 		return;
 	lab_send(&lab->calls, p.server, hello, MESSAGE);
-	lab_must(lab, has_arrived(p.client, MESSAGE), "the peer has something to read");
+	lab_must(lab, lab_has_arrived(p.client, MESSAGE), "the peer has something to read");
 	lab_close(&lab->calls, lab_forget(lab, p.client));
 	lab_poll(&lab->calls, p.server, POLLIN, LONG);
 	lab_must(lab, lab_recv_now(&lab->calls, p.server, room, MESSAGE) == -ECONNRESET,
@@ -256,7 +269,8 @@ void lab_recv_zero(struct lab *lab)
 		return;
 	lab_send(calls, p.client, hello, MESSAGE);
 	lab_shutdown(calls, p.client);
-	lab_must(lab, has_arrived(p.server, MESSAGE), "what is sent arrives");
+	lab_must(lab, lab_has_arrived(p.server, MESSAGE), "what is sent arrives");
+	lab_picture(lab, "the client has sent and ended (while unanswered its FIN is 1 byte)", p.client, p.server);
 	lab_must(lab, lab_recv(calls, p.server, room, 0) == 0,
 		 "recv with room for nothing returns 0, and means nothing");
 	lab_must(lab, lab_recv(calls, p.server, room, MESSAGE) == MESSAGE,
@@ -387,10 +401,20 @@ static long come_to_wait(struct lab *lab, const struct lab_pair *p, const char *
 	lab_must(lab, !client.is_done && !server.is_done, "both wait in send, each for the other to read");
 	all_full(lab, p, which, sent);
 	is_enough = true;
-	back = take(lab, p->client, "client", MOST);
+	back = lab_drain(lab, p->client, MOST);
 	lab_must(lab, lab_ended(&client, LONG) && lab_ended(&server, LONG), "the client reads, and both end");
 	lab_must(lab, back == client.result, "and everything has come back");
 	return sent;
+}
+
+/* What the four buffers may take. */
+static uint64_t room_of(const struct lab_pair *p)
+{
+	struct lab_levels client = {.send.room = 0}, server = {.send.room = 0};
+
+	lab_levels_of(p->client, &client);
+	lab_levels_of(p->server, &server);
+	return client.send.room + client.recv.room + server.send.room + server.recv.room;
 }
 
 void lab_echo_deadlock(struct lab *lab)
@@ -404,5 +428,5 @@ void lab_echo_deadlock(struct lab *lab)
 	if (!lab_connected(lab, &usual))
 		return;
 	most = come_to_wait(lab, &usual, "buffers as they are");
-	lab_must(lab, most > least, "larger buffers only put it off");
+	lab_must(lab, (most > least) == (room_of(&usual) > room_of(&small)), "larger buffers only put it off");
 }

@@ -3,11 +3,11 @@
 #include "lab/lab.h"
 
 static const struct {
-	const char *notes, *claim, *page;
+	const char *id, *notes, *claim, *page;
 	void (*run)(struct lab *lab);
 } claims[] = {
-#define LAB_CLAIM(notes, claim, function) {notes, claim, NULL, function},
-#define LAB_EXPLAINED(notes, claim, page) {notes, claim, page, NULL},
+#define LAB_CLAIM(id, notes, claim, function) {id, notes, claim, NULL, function},
+#define LAB_EXPLAINED(id, notes, claim, page) {id, notes, claim, page, NULL},
 #include "lab/claims.def"
 #undef LAB_CLAIM
 #undef LAB_EXPLAINED
@@ -21,6 +21,6 @@ int lab_claim_at(size_t i, struct lab_claim *claim)
 		return -1;
 	for (size_t k = 0; claims[i].run && (row = lab_row_at(k)) != NULL && row->run != claims[i].run;)
 		k++;
-	*claim = (struct lab_claim){claims[i].notes, claims[i].claim, row, claims[i].page};
+	*claim = (struct lab_claim){claims[i].id, claims[i].notes, claims[i].claim, row, claims[i].page};
 	return 0;
 }

@@ -92,7 +92,8 @@ static void show_loss(struct lab *lab, const struct lab_pair *p)
 	lab_must(lab, carry(lab, p, 0, ASKED) == ASKED, "when there are answers again all of it arrives");
 	lab_tcp_of(p->client, &again);
 	lab_fact(lab, "sent again in all", (int64_t)again.resent, "segments");
-	lab_must(lab, again.resent >= first.cwnd, "what was lost was sent again");
+	lab_fact(lab, "sent again in all, in bytes", (int64_t)again.resent_bytes, "");
+	lab_must(lab, again.resent_bytes >= ASKED - out.unsent, "what was lost was sent again");
 }
 
 /* Answers make it grow. */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 
-enum { MESSAGE = 100, TEN = 10, HALF = 50, PATIENCE = 1000, A_WHILE = 50 };
+enum { MESSAGE = 100, TEN = 10, HALF = 50, PATIENCE = 10000, A_WHILE = 50 };
 
 /* Two sockets; nothing is between them, the client only knows the port. */
 struct udp_pair {
@@ -13,24 +13,11 @@ struct udp_pair {
 	uint16_t client_port, port;
 };
 
-/* A UDP socket of 127.0.0.1 on a free port. Its port, or -errno. */
-static int bound(struct lab *lab, const char *name, int *fd)
-{
-	int r = *fd = lab_keep(lab, lab_socket(&lab->calls, name, AF_INET, SOCK_DGRAM));
-
-	if (r >= 0)
-		r = lab_bind(&lab->calls, *fd, "127.0.0.1", 0);
-	return r < 0 ? r : lab_port(*fd);
-}
-
 static bool both_bound(struct lab *lab, struct udp_pair *p)
 {
-	int client_port = bound(lab, "client", &p->client);
-	int port = bound(lab, "server", &p->server);
-
-	p->client_port = (uint16_t)client_port;
-	p->port = (uint16_t)port;
-	return lab_must(lab, client_port > 0 && port > 0, "two UDP sockets can be had");
+	p->client = lab_datagram_socket(lab, "client", &p->client_port);
+	p->server = lab_datagram_socket(lab, "server", &p->port);
+	return p->client >= 0 && p->server >= 0;
 }
 
 /* Sends ten messages, each beginning with its number: as many as sendto took whole. */
@@ -166,14 +153,15 @@ static int count_late(const uint8_t *seen, size_t n)
 
 void lab_udp_order(struct lab *lab)
 {
-	int relay, relay_port = bound(lab, "relay", &relay), sent, late;
+	uint16_t relay_port = 0;
+	int relay = lab_datagram_socket(lab, "relay", &relay_port), sent, late;
 	uint8_t seen[TEN] = {0};
 	struct udp_pair p;
 	size_t came;
 
-	if (!both_bound(lab, &p) || !lab_must(lab, relay_port > 0, "and a relay between them"))
+	if (relay < 0 || !both_bound(lab, &p))
 		return;
-	sent = send_ten(lab, p.client, (uint16_t)relay_port);
+	sent = send_ten(lab, p.client, relay_port);
 	relay_ten(lab, relay, p.port);
 	lab_picture(lab, "the relay has passed eight on (the bytes are those of the first)", p.client, p.server);
 	came = read_numbers(lab, p.server, seen);
@@ -213,8 +201,10 @@ void lab_udp_connected(struct lab *lab)
 	int stranger;
 	long got;
 
-	if (!both_bound(lab, &p) || !lab_must(lab, bound(lab, "stranger", &stranger) > 0, "and a third"))
+	if (!both_bound(lab, &p) || (stranger = lab_datagram_socket(lab, "stranger", NULL)) < 0)
 		return;
+	lab_must(lab, lab_send(&lab->calls, p.client, "question", 8) == -EDESTADDRREQ,
+		 "send without an address: EDESTADDRREQ");
 	lab_must(lab, lab_connect(&lab->calls, p.client, "127.0.0.1", p.port) == 0, "connect takes the address");
 	lab_must(lab, !lab_poll(&lab->calls, p.server, POLLIN, A_WHILE),
 		 "and sends nothing: the server knows nothing of it");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Experiment: three ways to tell where a message ends in a stream of bytes. */
+#include <stdio.h>
+
 #include "lab/lab.h"
 
 enum { TEN = 10, HEADER = 2, FIXED = 40, STREAM = 1000 };
@@ -80,6 +82,15 @@ static const char *const messages[TEN] = {
 	"eight",        "9th", "the tenth, and the end",
 };
 
+static size_t bytes_of_all(void)
+{
+	size_t n = 0;
+
+	for (int i = 0; i < TEN; i++)
+		n += strlen(messages[i]);
+	return n;
+}
+
 static size_t send_all(struct lab *lab, int fd, const struct way *way)
 {
 	uint8_t frame[FIXED + HEADER];
@@ -129,13 +140,16 @@ void lab_framing(struct lab *lab)
 		return;
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		size_t sent = send_all(lab, p.client, &ways[i]);
+		char key[LAB_TEXT_MAX];
 		int right;
 
 		if (i == 0)
 			lab_picture(lab, "ten messages with their lengths are on their way", p.client, p.server);
 		right = receive_all(lab, p.server, &ways[i], sent);
-		lab_fact(lab, ways[i].name, right, "messages right");
-		lab_fact(lab, "which took", (int64_t)sent, "bytes");
+		snprintf(key, sizeof(key), "by %s: messages restored", ways[i].name);
+		lab_fact(lab, key, right, "");
+		snprintf(key, sizeof(key), "by %s: ten messages of %zu bytes took", ways[i].name, bytes_of_all());
+		lab_fact(lab, key, (int64_t)sent, "bytes");
 		lab_must(lab, right == TEN, "the receiver has the sender's ten messages");
 	}
 }

@@ -3,6 +3,7 @@
 #include "lab/lab.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -79,6 +80,8 @@ void lab_picture(struct lab *lab, const char *when, int client, int server)
 		return;
 	*p = (struct lab_picture){.when = {0}};
 	snprintf(p->when, sizeof(p->when), "%s", when);
+	p->has_client = client >= 0;
+	p->has_server = server >= 0;
 	if (client >= 0)
 		can(lab, lab_levels_of(client, &p->client) == 0, "the client's buffers can be looked at");
 	if (server >= 0)
@@ -164,6 +167,67 @@ bool lab_connected_with(struct lab *lab, struct lab_pair *p, int rcvbuf, int snd
 bool lab_connected(struct lab *lab, struct lab_pair *p)
 {
 	return lab_connected_with(lab, p, 0, 0);
+}
+
+bool lab_has_arrived(int fd, uint64_t n)
+{
+	struct lab_levels there = {.recv.used = 0};
+
+	for (int i = 0; i < 10000 && there.recv.used < n; i++) {
+		if (lab_levels_of(fd, &there) < 0)
+			return false;
+		lab_sleep(1);
+	}
+	return there.recv.used == n;
+}
+
+long lab_fill(struct lab *lab, int fd, const void *p, size_t n)
+{
+	enum { QUIET = 25, TIMES = 3 };
+	char name[LAB_NAME_MAX];
+	long first = lab_send_now(NULL, fd, p, n), r = first, sent = r > 0 ? r : 0;
+
+	for (int quiet = 0; quiet < TIMES && (r > 0 || r == -EAGAIN);) {
+		if (r == -EAGAIN)
+			lab_sleep(QUIET);
+		r = lab_send_now(NULL, fd, p, n);
+		sent += r > 0 ? r : 0;
+		quiet = r > 0 ? 0 : quiet + 1;
+	}
+	lab_say(&lab->calls, "send(%s, %zu bytes, MSG_DONTWAIT) = %ld at first, in all %ld, until %s",
+		lab_name_of(&lab->calls, fd, name), n, first, sent, r == -EAGAIN ? "EAGAIN" : "it fails");
+	lab_must(lab, r == -EAGAIN, "a send that may not wait is EAGAIN when there is no room");
+	return sent;
+}
+
+long lab_drain(struct lab *lab, int fd, long n)
+{
+	enum { PATIENCE = 10000 };
+	static char room[64 * 1024];
+	char name[LAB_NAME_MAX];
+	unsigned calls = 0;
+	long got = 0, r = 1;
+
+	while (got < n && r > 0 && lab_poll(NULL, fd, POLLIN, PATIENCE) > 0) {
+		r = lab_recv_now(NULL, fd, room, sizeof(room));
+		got += r > 0 ? r : 0;
+		calls++;
+	}
+	lab_say(&lab->calls, "recv(%s) = %ld bytes, in %u calls", lab_name_of(&lab->calls, fd, name), got, calls);
+	return got;
+}
+
+int lab_datagram_socket(struct lab *lab, const char *name, uint16_t *port)
+{
+	int fd = lab_keep(lab, lab_socket(&lab->calls, name, AF_INET, SOCK_DGRAM));
+	int r = fd;
+
+	if (r >= 0)
+		r = lab_bind(&lab->calls, fd, "127.0.0.1", 0);
+	if (r >= 0 && port)
+		*port = (uint16_t)lab_port(fd);
+	lab_must(lab, r >= 0, "a UDP socket can be had");
+	return r < 0 ? r : fd;
 }
 
 /* ---- somebody else ---- */

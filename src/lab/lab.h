@@ -48,9 +48,10 @@ struct lab_row {
 /* The i-th of experiments.def, NULL when there are no more. */
 const struct lab_row *lab_row_at(size_t i);
 
-/* What the lecture notes claim, and where that is shown: an experiment, or NULL and a page of docs/. */
+/* What the lecture notes claim, which of them ("1 2"), and where that is shown: an experiment, or NULL and a page of
+ * docs/. */
 struct lab_claim {
-	const char *notes, *claim;
+	const char *id, *notes, *claim;
 	const struct lab_row *row;
 	const char *page;
 };
@@ -58,7 +59,7 @@ struct lab_claim {
 /* The i-th of claims.def: 0, or -1 when there are no more. */
 int lab_claim_at(size_t i, struct lab_claim *claim);
 
-enum { LAB_FACTS = 32, LAB_PICTURES = 6, LAB_MUSTS = 24, LAB_OPEN = 64, LAB_TEXT_MAX = 72 };
+enum { LAB_FACTS = 32, LAB_PICTURES = 6, LAB_MUSTS = 32, LAB_OPEN = 64, LAB_TEXT_MAX = 72 };
 
 struct lab_fact {
 	char key[LAB_TEXT_MAX], unit[16];
@@ -68,6 +69,7 @@ struct lab_fact {
 struct lab_picture {
 	char when[LAB_TEXT_MAX];
 	struct lab_levels client, server;
+	bool has_client, has_server; /* there was a socket to ask */
 };
 
 struct lab_must {
@@ -125,6 +127,20 @@ bool lab_listening(struct lab *lab, struct lab_pair *p, int rcvbuf);
 bool lab_connected(struct lab *lab, struct lab_pair *p);
 /* The same, with SO_RCVBUF of the server and SO_SNDBUF of the client set before, 0: as they are. */
 bool lab_connected_with(struct lab *lab, struct lab_pair *p, int rcvbuf, int sndbuf);
+
+/* So many bytes, and no more, lie in the receive buffer. Waits for them: what is sent on loopback arrives soon, and not
+ * always at once. */
+bool lab_has_arrived(int fd, uint64_t n);
+
+/* Sends n bytes at a time until nothing more is taken, and for a while nothing is: acknowledgements may still make
+ * room. How many bytes were taken; that it ended by EAGAIN is a must. */
+long lab_fill(struct lab *lab, int fd, const void *p, size_t n);
+/* Receives n bytes, in as many calls as that takes, or what there is before the end: how many. */
+long lab_drain(struct lab *lab, int fd, long n);
+
+/* A UDP socket of 127.0.0.1 on a free port, which is *port where that is not NULL. Its descriptor, or -errno, and that
+ * is noted. */
+int lab_datagram_socket(struct lab *lab, const char *name, uint16_t *port);
 
 /* Somebody else at work at the same time: a blocking call that may take long. */
 struct lab_aside {

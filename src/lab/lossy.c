@@ -4,19 +4,11 @@
 
 bool lab_lossy_open(struct lab *lab, struct lab_lossy *net, uint16_t server)
 {
-	struct lab_calls *calls = &lab->calls;
-	int r;
-
 	memset(net, 0, sizeof(*net));
 	net->server = server;
-	r = net->fd = lab_keep(lab, lab_socket(calls, "network", AF_INET, SOCK_DGRAM));
-	if (r >= 0)
-		r = lab_bind(calls, net->fd, "127.0.0.1", 0);
-	if (r >= 0)
-		r = lab_set_blocking(calls, net->fd, false);
-	if (r >= 0)
-		net->port = (uint16_t)lab_port(net->fd);
-	return lab_must(lab, r >= 0, "a network between the two can be had");
+	net->fd = lab_datagram_socket(lab, "network", &net->port);
+	return net->fd >= 0 && lab_must(lab, lab_set_blocking(&lab->calls, net->fd, false) == 0,
+					"what carries between the two does not wait");
 }
 
 static bool is_one_in(long n, long each)

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ---- option-levels ---- */
 
@@ -82,25 +85,23 @@ void lab_option_levels(struct lab *lab)
 enum { PIECE = 1000, SMALL = 16384 };
 
 /* Connected, and the client has sent as much as goes: some of it is with the server, the rest waits to be sent. */
-static long fill(struct lab *lab, const char *what, struct lab_pair *p)
+static long connect_and_fill(struct lab *lab, const char *what, struct lab_pair *p)
 {
 	static const char piece[PIECE];
 	struct lab_levels there = {.recv.used = 0};
-	long sent = 0, r;
+	long sent;
 
 	lab_say(&lab->calls, "%s:", what);
 	if (!lab_connected_with(lab, p, SMALL, SMALL))
 		return 0;
-	while ((r = lab_send_now(&lab->calls, p->client, piece, sizeof(piece))) > 0 ||
-	       lab_poll(NULL, p->client, POLLOUT, 50))
-		sent += r > 0 ? r : 0;
+	sent = lab_fill(lab, p->client, piece, sizeof(piece));
 	lab_levels_of(p->client, &there);
 	lab_must(lab, there.send.used > 0, "something waits to be sent when the client closes");
 	return sent;
 }
 
 /* What the server still receives; *end is how that ends: 0 or an error. */
-static long drain(struct lab *lab, int server, long *end)
+static long read_to_end(struct lab *lab, int server, long *end)
 {
 	static char room[64 * 1024];
 	long got = 0;
@@ -115,15 +116,22 @@ static void close_it(struct lab_aside *aside)
 	aside->result = lab_close(&aside->lab->calls, aside->fd);
 }
 
+static int64_t ms_since(uint64_t began)
+{
+	return (int64_t)((lab_now() - began) / 1000000);
+}
+
 /* Off, as sockets are: close leaves the rest to the kernel. */
 static void linger_off(struct lab *lab)
 {
 	struct lab_pair p;
-	long sent = fill(lab, "without SO_LINGER", &p), got, end;
+	long sent = connect_and_fill(lab, "without SO_LINGER", &p), got, end;
+	uint64_t began = lab_now();
 	int r = lab_close(&lab->calls, lab_forget(lab, p.client));
 
+	lab_fact(lab, "off: close returned after", ms_since(began), "ms");
 	lab_picture(lab, "close has returned, and nobody has called recv", -1, p.server);
-	got = drain(lab, p.server, &end);
+	got = read_to_end(lab, p.server, &end);
 	lab_fact(lab, "off: the client sent", sent, "bytes");
 	lab_fact(lab, "off: the server received after close", got, "bytes");
 	lab_must(lab, r == 0 && got == sent && end == 0,
@@ -134,16 +142,20 @@ static void linger_off(struct lab *lab)
 static void linger_on(struct lab *lab)
 {
 	struct lab_pair p;
-	long sent = fill(lab, "SO_LINGER of 30 seconds, and somebody reads", &p), got, end = -1;
+	long sent = connect_and_fill(lab, "SO_LINGER of 30 seconds, and somebody reads", &p), got, end = -1;
 	struct lab_aside closer = {.work = close_it, .lab = lab, .fd = p.client};
+	uint64_t began;
 
 	lab_set(&lab->calls, p.client, "SO_LINGER", 30);
 	lab_forget(lab, p.client);
+	began = lab_now();
 	if (!lab_begin(&closer) ||
 	    !lab_must(lab, !lab_ended(&closer, 50), "30 seconds: close waits while nobody reads"))
 		return;
-	got = drain(lab, p.server, &end);
+	lab_picture(lab, "close with 30 seconds waits for this to be read", -1, p.server);
+	got = read_to_end(lab, p.server, &end);
 	lab_must(lab, lab_ended(&closer, 10000) && closer.result == 0, "30 seconds: close returns when all is sent");
+	lab_fact(lab, "30 seconds: close returned after", ms_since(began), "ms");
 	lab_must(lab, got == sent && end == 0, "30 seconds: all of it arrives, and then FIN");
 }
 
@@ -151,14 +163,14 @@ static void linger_on(struct lab *lab)
 static void linger_over(struct lab *lab)
 {
 	struct lab_pair p;
-	long sent = fill(lab, "SO_LINGER of 1 second, and nobody reads", &p), got, end;
+	long sent = connect_and_fill(lab, "SO_LINGER of 1 second, and nobody reads", &p), got, end;
 	uint64_t began = lab_now();
 	int r;
 
 	lab_set(&lab->calls, p.client, "SO_LINGER", 1);
 	r = lab_close(&lab->calls, lab_forget(lab, p.client));
-	lab_fact(lab, "1 second: close returned after", (int64_t)((lab_now() - began) / 1000000), "ms");
-	got = drain(lab, p.server, &end);
+	lab_fact(lab, "1 second: close returned after", ms_since(began), "ms");
+	got = read_to_end(lab, p.server, &end);
 	lab_must(lab, lab_now() - began >= 900000000, "1 second: close waits that long");
 	lab_must(lab, r == 0 && got == sent && end == 0, "1 second: then it returns 0, and all arrives nevertheless");
 }
@@ -166,12 +178,12 @@ static void linger_over(struct lab *lab)
 static void linger_zero(struct lab *lab)
 {
 	struct lab_pair p;
-	long sent = fill(lab, "SO_LINGER of 0 seconds", &p), got, end;
+	long sent = connect_and_fill(lab, "SO_LINGER of 0 seconds", &p), got, end;
 
 	lab_set(&lab->calls, p.client, "SO_LINGER", 0);
 	lab_picture(lab, "before a close with 0 seconds", p.client, p.server);
 	lab_close(&lab->calls, lab_forget(lab, p.client));
-	got = drain(lab, p.server, &end);
+	got = read_to_end(lab, p.server, &end);
 	lab_fact(lab, "0 seconds: the client sent", sent, "bytes");
 	lab_fact(lab, "0 seconds: the server received", got, "bytes");
 	lab_fact(lab, "0 seconds: lost", sent - got, "bytes");
@@ -219,6 +231,34 @@ static int bind_again(struct lab *lab, int type, uint16_t port, int reuse, int *
 	return lab_bind(&lab->calls, *fd, "127.0.0.1", port);
 }
 
+/* A server of a process that is killed, and has closed nothing: the kernel does. */
+static void show_killed(struct lab *lab)
+{
+	struct lab_calls *calls = &lab->calls;
+	int fd = lab_socket(calls, "old server", AF_INET, SOCK_STREAM);
+	uint16_t port;
+	pid_t server;
+
+	lab_bind(calls, fd, "127.0.0.1", 0);
+	lab_listen(calls, fd, 10);
+	port = (uint16_t)lab_port(fd);
+	server = fork();
+	if (server == 0)
+		for (;;)
+			pause();
+	lab_say(calls, "fork: another process has the old server, and alone");
+	close(fd);
+	if (!lab_must(lab, server > 0, "a process can be had"))
+		return;
+	lab_must(lab, bind_again(lab, SOCK_STREAM, port, 0, &fd) == -EADDRINUSE,
+		 "while a process has the port it is in use");
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	lab_say(calls, "kill(that process, SIGKILL)");
+	lab_must(lab, bind_again(lab, SOCK_STREAM, port, 0, &fd) == 0,
+		 "a process that is killed leaves no port taken, though it closed nothing");
+}
+
 static void show_time_wait(struct lab *lab)
 {
 	uint16_t port = leave(lab, 0);
@@ -262,6 +302,7 @@ static void show_stealing(struct lab *lab)
 
 void lab_reuseaddr(struct lab *lab)
 {
+	show_killed(lab);
 	show_time_wait(lab);
 	show_stealing(lab);
 }

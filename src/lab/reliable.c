@@ -24,20 +24,13 @@ static void see(struct seen *seen, uint8_t number)
 
 /* ---- plain UDP ---- */
 
-static int bound(struct lab *lab, const char *name)
-{
-	int fd = lab_keep(lab, lab_socket(&lab->calls, name, AF_INET, SOCK_DGRAM));
-
-	lab_must(lab, lab_bind(&lab->calls, fd, "127.0.0.1", 0) == 0, "a UDP socket can be had");
-	return fd;
-}
-
 static void by_plain_udp(struct lab *lab, struct lab_lossy *net, struct seen *seen)
 {
-	int server = bound(lab, "server"), client = bound(lab, "client");
+	uint16_t port = 0;
+	int server = lab_datagram_socket(lab, "server", &port), client = lab_datagram_socket(lab, "client", NULL);
 	char message[MESSAGE] = {0};
 
-	if (!lab_lossy_open(lab, net, (uint16_t)lab_port(server)))
+	if (!lab_lossy_open(lab, net, port))
 		return;
 	net->drop_each = DROP_EACH;
 	net->swap_each = SWAP_EACH;

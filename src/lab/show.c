@@ -30,8 +30,10 @@ static void right(struct sb_text *t, uint64_t v, size_t columns)
 	sb_text_bytes(t, sb_slice(digits.p, digits.n));
 }
 
-/* "send [####......]  1000 of   43008": how full it is in memory, and how many bytes of payload that is. */
-static void draw_buffer(struct sb_text *t, const struct glyphs *g, const char *name, const struct lab_buffer *b)
+/* "send ####......     1000 bytes": how full it is in memory, and how many bytes of payload that is; "-" bytes where
+ * there is no socket that could be asked. */
+static void draw_buffer(struct sb_text *t, const struct glyphs *g, const char *name, const struct lab_buffer *b,
+			bool is_there)
 {
 	size_t full = b->room ? (size_t)(b->held * BAR / b->room) : 0;
 
@@ -42,7 +44,10 @@ static void draw_buffer(struct sb_text *t, const struct glyphs *g, const char *n
 	sb_text_char(t, ' ');
 	repeat(t, g->full, full);
 	repeat(t, g->empty, BAR - full);
-	right(t, b->used, 9);
+	if (is_there)
+		right(t, b->used, 9);
+	else
+		sb_text_str(t, "        -");
 	sb_text_str(t, " bytes  ");
 	sb_text_str(t, g->side);
 }
@@ -67,13 +72,13 @@ void lab_draw(struct sb_text *t, const struct lab_picture *picture, bool is_fine
 	sb_text_str(t, "  ");
 	draw_edge(t, g, " server ", 0);
 	sb_text_str(t, "\n  ");
-	draw_buffer(t, g, "send", &picture->client.send);
+	draw_buffer(t, g, "send", &picture->client.send, picture->has_client);
 	sb_text_str(t, "  ");
-	draw_buffer(t, g, "send", &picture->server.send);
+	draw_buffer(t, g, "send", &picture->server.send, picture->has_server);
 	sb_text_str(t, "\n  ");
-	draw_buffer(t, g, "recv", &picture->client.recv);
+	draw_buffer(t, g, "recv", &picture->client.recv, picture->has_client);
 	sb_text_str(t, "  ");
-	draw_buffer(t, g, "recv", &picture->server.recv);
+	draw_buffer(t, g, "recv", &picture->server.recv, picture->has_server);
 	sb_text_str(t, "\n  ");
 	draw_edge(t, g, "", 2);
 	sb_text_str(t, "  ");
@@ -100,10 +105,15 @@ static void number(struct sb_text *t, const char *key, int64_t value)
 	sb_text_i64(t, value);
 }
 
-static void buffer(struct sb_text *t, const char *key, const struct lab_buffer *b)
+/* null where there is no socket that could be asked. */
+static void buffer(struct sb_text *t, const char *key, const struct lab_buffer *b, bool is_there)
 {
 	sb_text_char(t, '"');
 	sb_text_str(t, key);
+	if (!is_there) {
+		sb_text_str(t, "\":null");
+		return;
+	}
 	sb_text_str(t, "\":{");
 	number(t, "used", (int64_t)b->used);
 	sb_text_char(t, ',');
@@ -118,13 +128,13 @@ static void picture(struct sb_text *t, const struct lab_picture *p)
 	sb_text_char(t, '{');
 	string(t, "when", p->when);
 	sb_text_char(t, ',');
-	buffer(t, "client-send", &p->client.send);
+	buffer(t, "client-send", &p->client.send, p->has_client);
 	sb_text_char(t, ',');
-	buffer(t, "client-recv", &p->client.recv);
+	buffer(t, "client-recv", &p->client.recv, p->has_client);
 	sb_text_char(t, ',');
-	buffer(t, "server-send", &p->server.send);
+	buffer(t, "server-send", &p->server.send, p->has_server);
 	sb_text_char(t, ',');
-	buffer(t, "server-recv", &p->server.recv);
+	buffer(t, "server-recv", &p->server.recv, p->has_server);
 	sb_text_char(t, '}');
 }
 

@@ -135,6 +135,17 @@ static socklen_t address_of(union any_addr *a, const char *ip, uint16_t port)
 	return 0;
 }
 
+/* The address as text, "?" when there is none; and its port. */
+static unsigned text_of(const union any_addr *a, char ip[INET6_ADDRSTRLEN])
+{
+	bool is_v6 = a->any.sa_family == AF_INET6;
+
+	snprintf(ip, INET6_ADDRSTRLEN, "?");
+	inet_ntop(a->any.sa_family, is_v6 ? (const void *)&a->v6.sin6_addr : (const void *)&a->v4.sin_addr, ip,
+		  INET6_ADDRSTRLEN);
+	return ntohs(is_v6 ? a->v6.sin6_port : a->v4.sin_port);
+}
+
 int lab_port(int fd)
 {
 	union any_addr a = {.any.sa_family = AF_INET};
@@ -164,6 +175,14 @@ static const char *type_name(int type)
 				    : "?";
 }
 
+static const char *protocol_name(int protocol)
+{
+	return protocol == 0             ? "0"
+	       : protocol == IPPROTO_TCP ? "IPPROTO_TCP"
+	       : protocol == IPPROTO_UDP ? "IPPROTO_UDP"
+					 : "?";
+}
+
 int lab_socket(struct lab_calls *calls, const char *name, int family, int type)
 {
 	return lab_socket_of(calls, name, family, type, 0);
@@ -171,12 +190,13 @@ int lab_socket(struct lab_calls *calls, const char *name, int family, int type)
 
 int lab_socket_of(struct lab_calls *calls, const char *name, int family, int type, int protocol)
 {
+	const char *by = protocol_name(protocol);
 	int fd = (int)result(socket(family, type | SOCK_CLOEXEC, protocol));
 
 	name_it(calls, fd, name);
 	if (fd < 0)
-		return (int)said(calls, fd, "socket(%s, %s, %d)", family_name(family), type_name(type), protocol);
-	lab_say(calls, "socket(%s, %s, %d) = %s", family_name(family), type_name(type), protocol, name);
+		return (int)said(calls, fd, "socket(%s, %s, %s)", family_name(family), type_name(type), by);
+	lab_say(calls, "socket(%s, %s, %s) = %s", family_name(family), type_name(type), by, name);
 	return fd;
 }
 
@@ -209,6 +229,21 @@ int lab_accept(struct lab_calls *calls, const char *name, int fd)
 	return r;
 }
 
+int lab_accept_from(struct lab_calls *calls, const char *name, int fd, char ip[INET6_ADDRSTRLEN])
+{
+	char room[LAB_NAME_MAX];
+	union any_addr a = {.any.sa_family = AF_UNSPEC};
+	socklen_t n = sizeof(a);
+	int r = (int)result(accept4(fd, &a.any, &n, SOCK_CLOEXEC));
+	unsigned port = text_of(&a, ip);
+
+	if (r < 0)
+		return (int)said(calls, r, "accept(%s, &address)", of(calls, fd, room));
+	name_it(calls, r, name);
+	lab_say(calls, "accept(%s, &address) = %s, from %s port %u", of(calls, fd, room), name, ip, port);
+	return r;
+}
+
 int lab_connect(struct lab_calls *calls, int fd, const char *ip, uint16_t port)
 {
 	char room[LAB_NAME_MAX];
@@ -232,7 +267,7 @@ int lab_close(struct lab_calls *calls, int fd)
 	long r = result(close(fd));
 
 	said(calls, r, "close(%s)", of(calls, fd, room));
-	name_it(calls, fd, "");
+	name_it(calls, fd, "closed");
 	return (int)r;
 }
 
@@ -242,13 +277,10 @@ int lab_getsockname(struct lab_calls *calls, int fd, char ip[INET6_ADDRSTRLEN])
 	union any_addr a = {.any.sa_family = AF_UNSPEC};
 	socklen_t n = sizeof(a);
 	long r = result(getsockname(fd, &a.any, &n));
-	bool is_v6 = a.any.sa_family == AF_INET6;
-	unsigned port = ntohs(is_v6 ? a.v6.sin6_port : a.v4.sin_port);
+	unsigned port = text_of(&a, ip);
 
-	snprintf(ip, INET6_ADDRSTRLEN, "?");
 	if (r < 0)
 		return (int)said(calls, r, "getsockname(%s)", of(calls, fd, room));
-	inet_ntop(a.any.sa_family, is_v6 ? (void *)&a.v6.sin6_addr : (void *)&a.v4.sin_addr, ip, INET6_ADDRSTRLEN);
 	lab_say(calls, "getsockname(%s) = %s port %u", of(calls, fd, room), ip, port);
 	return (int)port;
 }
@@ -345,6 +377,19 @@ int lab_get(struct lab_calls *calls, int fd, const char *option, int *value)
 		return (int)said(calls, r, "getsockopt(%s, %s)", of(calls, fd, room), option);
 	lab_say(calls, "getsockopt(%s, %s) = %d", of(calls, fd, room), option, *value);
 	return 0;
+}
+
+int lab_get_protocol(struct lab_calls *calls, int fd)
+{
+	char room[LAB_NAME_MAX];
+	int protocol = 0;
+	socklen_t n = sizeof(protocol);
+	long r = result(getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &n));
+
+	if (r < 0)
+		return (int)said(calls, r, "getsockopt(%s, SO_PROTOCOL)", of(calls, fd, room));
+	lab_say(calls, "getsockopt(%s, SO_PROTOCOL) = %s", of(calls, fd, room), protocol_name(protocol));
+	return protocol;
 }
 
 int lab_set_raw(struct lab_calls *calls, int fd, int level, int name, const void *value, size_t n)
@@ -470,6 +515,7 @@ int lab_tcp_of(int fd, struct lab_tcp *tcp)
 	tcp->segments = info.tcpi_segs_out;
 	tcp->data_segments = info.tcpi_data_segs_out;
 	tcp->resent = info.tcpi_total_retrans;
+	tcp->resent_bytes = info.tcpi_bytes_retrans;
 	tcp->segment_size = info.tcpi_snd_mss;
 	tcp->window = info.tcpi_snd_wnd;
 	tcp->unsent = info.tcpi_notsent_bytes;

@@ -11,8 +11,9 @@
  *                         connect(client, 127.0.0.1:7777) = 0
  *                         send(client, 5 bytes) = 5
  *
- * A call that is made again with the same result adds to the line before: "… = 100, 10 times". calls may be NULL, and
- * may be shared by threads. Addresses are numeric, IPv4 or IPv6; a port is in the host's order.
+ * A call that is made again with the same result adds to the line before: "… = 100, 10 times". A descriptor that was
+ * closed is called "closed". calls may be NULL, and may be shared by threads. Addresses are numeric, IPv4 or IPv6; a
+ * port is in the host's order.
  */
 #ifndef SB_LAB_SOCK_H
 #define SB_LAB_SOCK_H
@@ -51,6 +52,8 @@ int lab_socket_of(struct lab_calls *calls, const char *name, int family, int typ
 int lab_bind(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
 int lab_listen(struct lab_calls *calls, int fd, int backlog);
 int lab_accept(struct lab_calls *calls, const char *name, int fd);
+/* And who it is from, as text. */
+int lab_accept_from(struct lab_calls *calls, const char *name, int fd, char ip[INET6_ADDRSTRLEN]);
 int lab_connect(struct lab_calls *calls, int fd, const char *ip, uint16_t port);
 int lab_shutdown(struct lab_calls *calls, int fd); /* of the sending side */
 int lab_close(struct lab_calls *calls, int fd);
@@ -72,6 +75,8 @@ int lab_get(struct lab_calls *calls, int fd, const char *option, int *value);
 /* How it finds out what the network can take: the name of an algorithm. */
 int lab_set_congestion(struct lab_calls *calls, int fd, const char *name);
 int lab_get_congestion(struct lab_calls *calls, int fd, char name[LAB_NAME_MAX]);
+/* The protocol that a family and a type came to, IPPROTO_TCP say, or -errno. */
+int lab_get_protocol(struct lab_calls *calls, int fd);
 /* Any level, name and length, as they are: for what is wrong with them. */
 int lab_set_raw(struct lab_calls *calls, int fd, int level, int name, const void *value, size_t n);
 
@@ -113,11 +118,12 @@ struct lab_levels {
 /* 0, or -errno. Of a listener or a socket that is not connected, used is 0. */
 int lab_levels_of(int fd, struct lab_levels *levels);
 
-/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments;
- * probes: questions (keepalive, closed window) without an answer yet; cwnd: segments that may be on their way at once
- * (congestion control), and slow_until: how far that grows fast (ssthresh). */
+/* What TCP itself tells of a connection (TCP_INFO). window: bytes the peer says it has room for; resent: segments,
+ * which may be cut anew, and resent_bytes; probes: questions (keepalive, closed window) without an answer yet; cwnd:
+ * segments that may be on their way at once (congestion control), and slow_until: how far that grows fast (ssthresh).
+ */
 struct lab_tcp {
-	uint64_t segments, data_segments, resent, segment_size, window, unsent, probes, cwnd, slow_until;
+	uint64_t segments, data_segments, resent, resent_bytes, segment_size, window, unsent, probes, cwnd, slow_until;
 };
 
 /* 0, or -errno. */

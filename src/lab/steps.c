@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Experiments: the steps of a server and of a client, and what each says when it cannot be done. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -33,6 +34,26 @@ static uint16_t deaf_port(struct lab *lab)
 
 /* ---- server-steps ---- */
 
+/* The four, and a client that comes: who it is, accept tells. */
+static bool four_steps(struct lab *lab, struct lab_pair *p)
+{
+	struct lab_calls *calls = &lab->calls;
+	char client[INET6_ADDRSTRLEN], from[INET6_ADDRSTRLEN];
+
+	if (!lab_listening(lab, p, 0))
+		return false;
+	lab_must(lab, lab_get_protocol(calls, p->listener) == IPPROTO_TCP,
+		 "protocol 0 is the usual one of family and type: TCP for AF_INET and SOCK_STREAM");
+	p->client = new_tcp(lab, "client");
+	lab_must(lab, lab_bind(calls, p->client, "127.0.0.2", 0) == 0, "a client with an address of its own");
+	lab_connect(calls, p->client, "127.0.0.1", p->port);
+	lab_getsockname(calls, p->client, client);
+	p->server = lab_keep(lab, lab_accept_from(calls, "server", p->listener, from));
+	if (!lab_must(lab, p->server >= 0, "accept returns a descriptor"))
+		return false;
+	return lab_must(lab, strcmp(from, client) == 0, "and tells the client's address");
+}
+
 static void socket_fails(struct lab *lab)
 {
 	struct lab_calls *calls = &lab->calls;
@@ -62,6 +83,7 @@ static void listen_fails(struct lab *lab)
 	struct lab_calls *calls = &lab->calls;
 	int datagram = lab_keep(lab, lab_socket(calls, "datagram", AF_INET, SOCK_DGRAM)), unbound;
 
+	lab_must(lab, lab_get_protocol(calls, datagram) == IPPROTO_UDP, "SOCK_DGRAM is UDP");
 	lab_must(lab, lab_listen(calls, datagram, 10) == -EOPNOTSUPP, "listen refuses a UDP socket");
 	unbound = new_tcp(lab, "unbound");
 	lab_must(lab, lab_listen(calls, unbound, 10) == 0, "listen without bind works");
@@ -75,19 +97,20 @@ static void accept_fails(struct lab *lab)
 	int idle = lab_socket(calls, "idle", AF_INET, SOCK_STREAM);
 
 	lab_must(lab, lab_keep(lab, lab_accept(calls, "none", idle)) == -EINVAL, "accept refuses what does not listen");
+	lab_must(lab, lab_listen(calls, idle, 10) == 0, "it listens now");
 	lab_close(calls, idle);
-	lab_must(lab, lab_keep(lab, lab_accept(calls, "none", idle)) == -EBADF, "accept refuses what is closed");
+	lab_must(lab, lab_keep(lab, lab_accept(calls, "none", idle)) == -EBADF, "accept refuses a closed listener");
 }
 
 void lab_server_steps(struct lab *lab)
 {
 	struct lab_pair p;
 
-	if (!lab_connected(lab, &p))
+	if (!four_steps(lab, &p))
 		return;
 	lab_picture(lab, "after the four steps", p.client, p.server);
-	lab_fact(lab, "the listener, as a descriptor", p.listener, "");
-	lab_fact(lab, "the socket that accept returned", p.server, "");
+	lab_fact(lab, "the listener is descriptor", p.listener, "");
+	lab_fact(lab, "the socket that accept returned is descriptor", p.server, "");
 	lab_must(lab, p.server != p.listener, "accept returns a new socket, and the listener stays one");
 	lab_must(lab, lab_port(p.server) == p.port, "the new socket has the listener's port");
 	socket_fails(lab);
@@ -115,13 +138,28 @@ static void connect_fails(struct lab *lab, const struct lab_pair *p)
 	lab_must(lab, lab_connect(calls, other, "127.0.0.1", p->port) == 0, "after a refusal the socket is still good");
 }
 
+/* What inet_pton returns: 1, or 0 where the text is no address. */
+static int to_address(struct lab *lab, const char *text, struct in_addr *address)
+{
+	int r = inet_pton(AF_INET, text, address);
+
+	lab_say(&lab->calls, "inet_pton(AF_INET, \"%s\", &address) = %d", text, r);
+	return r;
+}
+
 /* inet_pton says no to what is no address, and leaves the zeros of memset: a client that does not look has 0.0.0.0. */
 static void connect_to_zeros(struct lab *lab, const struct lab_pair *p)
 {
+	struct in_addr address = {0};
 	char ip[INET6_ADDRSTRLEN];
 	int unlooked = new_tcp(lab, "unlooked");
 
-	lab_must(lab, lab_connect(&lab->calls, unlooked, "0.0.0.0", p->port) == 0,
+	lab_must(lab, to_address(lab, "127.0.0.1", &address) == 1 && address.s_addr == htonl(INADDR_LOOPBACK),
+		 "inet_pton makes an address of a text, in the order of the network");
+	memset(&address, 0, sizeof(address));
+	lab_must(lab, to_address(lab, "localhost", &address) == 0, "a name is no address, and inet_pton returns 0");
+	inet_ntop(AF_INET, &address, ip, sizeof(ip));
+	lab_must(lab, lab_connect(&lab->calls, unlooked, ip, p->port) == 0,
 		 "Linux takes 0.0.0.0 for this host: an address that was not understood connects");
 	lab_must(lab, lab_getsockname(&lab->calls, unlooked, ip) > 0 && strcmp(ip, "127.0.0.1") == 0,
 		 "and it is loopback that it is connected by");
@@ -144,6 +182,7 @@ void lab_client_steps(struct lab *lab)
 	lab_fact(lab, "and after it", after, "");
 	lab_must(lab, before == 0 && after > 0, "the client's port is the kernel's choice, at connect");
 	lab_must(lab, queue_is(p.listener, 1), "it is connected before the server calls accept");
+	lab_must(lab, lab_send(calls, p.client, "hello", 5) == 5, "and may send already");
 	connect_fails(lab, &p);
 	connect_to_zeros(lab, &p);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`streambed lab`: each experiment comes out as documented, by relations and never by times."""
+import errno
 import json
 import os
 import resource
@@ -39,7 +40,8 @@ def test_an_experiment_comes_out_as_documented(name):
 RELATIONS = {
     'congestion-control': lambda m: [
         m['before a MiB that is answered'] < m['and after it'],
-        'and kept back' not in m or m['lost: it goes back to'] < m['the sender begins with'] <= m['sent again in all'],
+        'and kept back' not in m or m['lost: it goes back to'] < m['the sender begins with'],
+        'and kept back' not in m or m['sent again in all, in bytes'] >= 40000 - m['and kept back'],
         'and kept back' not in m or 0 < m['and kept back'] < 40000 < m['the receiver has room for'],
     ],
     'any-address': lambda m: [m['there is IPv6 here (0: that part is left out)'] in (0, 1)],
@@ -47,6 +49,33 @@ RELATIONS = {
         0 < m[f'{which}: the server has echoed'] < m[f'{which}: the client has sent']
         for which in ('small buffers', 'buffers as they are')
     ] + [m['small buffers: the client has sent'] < m['buffers as they are: the client has sent']],
+    'buffer-birth': lambda m: [
+        m['memory that 1000 bytes take in the receive buffer'] > 1000 > m['and when they are read'],
+        m['after connect, the send buffer may take'] >= m['after socket, the send buffer may take'] > 0,
+    ],
+    'framing': lambda m: [
+        m[f'by {way}: messages restored'] == 10 and m[f'by {way}: ten messages of 98 bytes took'] > 98
+        for way in ('length header', 'delimiter', 'fixed size')
+    ],
+    'linger': lambda m: [
+        m['off: the server received after close'] == m['off: the client sent'],
+        m['0 seconds: lost'] == m['0 seconds: the client sent'] - m['0 seconds: the server received'] > 0,
+    ],
+    'recv-zero': lambda m: [
+        m["at the peer's end recv returned"] == 0,
+        m['and errno was still of the call before it (EAFNOSUPPORT)'] == errno.EAFNOSUPPORT,
+    ],
+    'segments': lambda m: [
+        m['ten messages of 100 bytes, in'] < 10 <= m['one message of 10000 bytes, in'],
+    ],
+    'send-blocks': lambda m: [
+        m['taken before there is no room'] ==
+        m["in the client's send buffer"] + m["in the server's receive buffer"] > 0,
+    ],
+    'split': lambda m: [
+        (m['the first recv of 950'], m['the second'], m['one recv then']) == (950, 50, 1000),
+        m['SO_RCVBUF=950 becomes'] > 950,
+    ],
     'keepalive': lambda m: [
         m['questions without an answer'] == 1,
         m['sent where nobody asks'] == 0 < m['sent to the one that is there'],
@@ -93,10 +122,11 @@ def test_the_page_of_docs_says_what_the_program_says():
 
 
 def test_each_claim_of_the_notes_has_an_experiment_or_a_page():
-    rows = [line.split()[0] for line in lab('--claims').splitlines() if not line.startswith(' ')]
-    assert len(rows) > 30
-    for row in rows:
-        assert row in NAMES or os.path.exists(f'{harness.ROOT}/{row}')
+    rows = [line.split()[:2] for line in lab('--claims').splitlines() if not line.startswith(' ')]
+    assert len({which for _, which in rows}) == len(rows) > 50
+    for where, _ in rows:
+        assert where in NAMES or os.path.exists(f'{harness.ROOT}/{where}')
+    assert {where for where, _ in rows} >= set(NAMES), 'each experiment is about a claim of the notes'
 
 
 def is_here(name):
@@ -104,6 +134,33 @@ def is_here(name):
     if found['verdict'] == 'not here':
         pytest.skip(found['why'])
     return found
+
+
+def test_what_is_sent_lies_in_one_buffer_and_then_in_the_other_and_a_closed_end_has_none():
+    at_the_client, carried, both_ways = is_here('send-returns')['pictures']
+    assert at_the_client['server-send']['used'] == at_the_client['client-recv']['used'] == 0
+    assert carried['server-recv']['used'] == 100 == both_ways['client-recv']['used']
+    assert carried['server-recv']['held'] > 0
+    closed = is_here('linger')['pictures'][0]
+    assert closed['client-send'] is closed['client-recv'] is None and closed['server-recv']['used'] > 0
+
+
+def test_each_step_that_fails_says_why_and_a_step_that_does_not_says_who():
+    calls = is_here('server-steps')['calls']
+    came = [call for call in calls if call.startswith('accept(listener, &address) = server, from 127.0.0.2 port ')]
+    assert len(came) == 1
+    assert calls.index('close(idle) = 0') < calls.index('accept(closed) = -1 EBADF')
+    calls = is_here('client-steps')['calls']
+    unlooked = calls.index('inet_pton(AF_INET, "localhost", &address) = 0')
+    assert calls[unlooked + 1].startswith('connect(unlooked, 0.0.0.0 port ')
+
+
+def test_a_killed_server_leaves_its_port_and_one_in_time_wait_does_not():
+    calls = is_here('reuseaddr')['calls']
+    killed = calls.index('kill(that process, SIGKILL)')
+    assert calls[killed - 1].startswith('bind(new server') and calls[killed - 1].endswith('= -1 EADDRINUSE')
+    binds = [call for call in calls[killed:] if call.startswith('bind(new server')]
+    assert binds[0].endswith(' = 0') and binds[1].endswith('= -1 EADDRINUSE')
 
 
 def test_what_is_submitted_is_done_later_and_with_the_bytes_as_they_are_then():
