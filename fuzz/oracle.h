@@ -286,7 +286,8 @@ void cut_on_ask(struct sb_sys *k, struct sim_conn *c, enum sim_call call, int re
 bool cut_is_waiting(const struct run *r, const struct sim_conn *c);
 /* More has to come before anything leaves. */
 bool cut_is_joining(const struct run *r, const struct sim_conn *c);
-/* Our side has ended, and reading goes on. */
+/* Our side has ended, and reading goes on. may: but for a send of a source, if it is under way. */
+bool cut_may_linger(const struct run *r, const struct sim_conn *c);
 bool cut_is_lingering(const struct run *r, const struct sim_conn *c);
 /* When a closed gate ends it, SB_NEVER when none is closed. */
 uint64_t cut_gate_end(const struct run *r, const struct sim_conn *c);

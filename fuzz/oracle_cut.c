@@ -402,7 +402,7 @@ uint64_t cut_gate_end(const struct run *r, const struct sim_conn *c)
 
 /* ---- rules ---- */
 
-bool cut_is_lingering(const struct run *r, const struct sim_conn *c)
+bool cut_may_linger(const struct run *r, const struct sim_conn *c)
 {
 	const struct peer *p = &r->peer[oracle_number(r, c)];
 	enum plan_close close = plan_of(r, c)->close;
@@ -411,9 +411,15 @@ bool cut_is_lingering(const struct run *r, const struct sim_conn *c)
 		return false;
 	if (close == PLAN_HALF)
 		return c->is_shut;
+	return owed(r, c) == 0 && !cut_is_waiting(r, c);
+}
+
+bool cut_is_lingering(const struct run *r, const struct sim_conn *c)
+{
 	/* A send of a source still waits for room, though what it would send is not sent any more. */
-	return owed(r, c) == 0 && !cut_is_waiting(r, c) &&
-	       !(is_source(r, c) && c->window == 0 && left_of(r, c, c->out_n) > 0);
+	bool is_sending = is_source(r, c) && c->window == 0 && left_of(r, c, c->out_n) > 0;
+
+	return cut_may_linger(r, c) && !(plan_of(r, c)->close == PLAN_STALL && is_sending);
 }
 
 bool cut_is_reason_possible(const struct run *r, const struct sim_conn *c, uint8_t reason)

@@ -204,10 +204,13 @@ static bool is_foreign(const struct answers *a, uint32_t from, uint32_t to)
 	return n == 0 ? to - from == 2 : n >= 9 && starts(line + n - 9, " HTTP/1.");
 }
 
-/* Of a line behind the first: that was all, exactly when nobody would have said it. */
+/* Of a line behind the first: that was all, exactly when nobody would have said it. Who was told to stop before ends by
+ * that. */
 static void check_foreign(const struct answers *a, bool is_one)
 {
-	if (is_one && (a->at < a->n || a->s->reason != SB_WHY_FOREIGN))
+	bool is_stopped = a->s->reason == SB_WHY_STOP || a->s->reason == SB_WHY_KILLED;
+
+	if (is_one && (a->at < a->n || (a->s->reason != SB_WHY_FOREIGN && !is_stopped)))
 		sb_found("%s: connection %u: is refused a line of another protocol, and goes on, to end with %s",
 			 a->r->backend, number_of(a), sb_reasons[a->s->reason].name);
 	if (!is_one && a->at == a->n && a->lines_from == a->c->in_n && a->s->reason == SB_WHY_FOREIGN)

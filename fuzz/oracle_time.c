@@ -235,6 +235,14 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* When nobody waits any longer for the end of a peer of one that lingers. */
+static uint64_t linger_end(const struct run *r, const struct sim_conn *c, const struct peer *p)
+{
+	uint64_t last = p->active > p->finished ? p->active : p->finished;
+
+	return sooner(after(c->opened, r->limit[SB_LIMIT_LIFE]), after(last, r->limit[SB_LIMIT_IDLE]));
+}
+
 /* When what is left of a connection whose service has ended is cut off. Once the server is told to stop, whoever had
  * ended before has no longer than those that end by it. */
 static uint64_t end_at(const struct run *r, const struct sim_conn *c, const struct peer *p)
@@ -248,8 +256,7 @@ static uint64_t end_at(const struct run *r, const struct sim_conn *c, const stru
 	if (cut_is_lingering(r, c) && c->is_fin_seen)
 		return at;
 	if (cut_is_lingering(r, c))
-		return sooner(sooner(at, after(c->opened, r->limit[SB_LIMIT_LIFE])),
-			      after(last, r->limit[SB_LIMIT_IDLE]));
+		return sooner(at, linger_end(r, c, p));
 	if (p->reason != SB_WHY_STOP && !is_ours)
 		at = sooner(at, after(p->finished, r->limit[SB_LIMIT_DRAIN]));
 	at = sooner(at, cut_gate_end(r, c));
@@ -294,6 +301,9 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 		  end_at(r, c, p) <= r->k->now || (m->is_shaped && cut_of(r, c)->refused) ||
 		  (c->is_shut && !cut_is_lingering(r, c) && most && c->in_n - c->shut_in_n > most);
 	if (is_reset && (is_over || (m->is_shaped && cut_of(r, c)->is_vague)))
+		return;
+	/* A stop comes before a source asks for its next send, or behind: from here one cannot tell. */
+	if (is_reset && cut_may_linger(r, c) && linger_end(r, c, p) <= r->k->now)
 		return;
 	/* Whose life is over as soon as reading goes on: the peer's end may be read at that very moment. */
 	if (!is_reset && c->is_fin_seen && cut_is_lingering(r, c) && (end_at(r, c, p) == r->k->now || is_vague(r)))
