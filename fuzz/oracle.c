@@ -7,6 +7,7 @@
 
 #include "core/session_time.h"
 #include "found.h"
+#include "io/ready.h"
 
 uint32_t oracle_number(const struct run *r, const struct sim_conn *c)
 {
@@ -373,6 +374,16 @@ static void check_gone(const struct run *r, const struct sim_conn *c, const stru
 		sb_found("%s: connection %u: was reset, and is still there", r->backend, oracle_number(r, c));
 }
 
+/* Who reads hears from that that its peer has gone, and must not hear it twice: told before what is still to be read,
+ * it would be the end. */
+static void check_watch(const struct run *r, const struct sim_conn *c, const struct sb_conn *conn)
+{
+	unsigned armed = r->srv->io.ready->slot[sb_pool_index(&r->srv->conns, conn)].armed;
+
+	if ((armed & SB_READY_IN) && (armed & SB_READY_GONE))
+		sb_found("%s: connection %u: is read, and still watched as well", r->backend, oracle_number(r, c));
+}
+
 /* After the second stop nobody is left, and after the first nobody comes. */
 static void check_stopped(const struct run *r)
 {
@@ -392,8 +403,10 @@ void oracle_rest(struct run *r)
 		struct sim_conn *c = &r->k->conn[i];
 		const struct sb_conn *conn = oracle_conn(r, c->fd);
 
-		if (conn)
+		if (conn) {
 			check_gone(r, c, &conn->session);
+			check_watch(r, c, conn);
+		}
 		if (conn && line_is_judged_late(r, c))
 			asked_check_rest(r, c, &conn->session);
 		if (!conn || line_is_judged_late(r, c))
