@@ -36,7 +36,7 @@ struct sb_log {
 	uint64_t lost;  /* lines that did not fit */
 	uint64_t lost_said;
 	uint64_t suppressed; /* of all kinds, not yet said */
-	char *room; /* SB_LOG_ROOM bytes; the caller's */
+	char *room;          /* SB_LOG_ROOM bytes; the caller's */
 	size_t waiting;
 	struct sb_text line;
 	char line_room[SB_LOG_LINE_MAX];
