@@ -71,7 +71,7 @@ uint64_t model_syn(const char *line)
 	return room[0] == ':' ? model_number(room + 1, NULL) : SB_NEVER;
 }
 
-static void read_new(struct model *m, const char *listen)
+void model_read(struct model *m, const char *listen)
 {
 	const char *line = strchr(listen, ',');
 	char room[64];
@@ -130,29 +130,6 @@ static void read_new(struct model *m, const char *listen)
 	m->is_shaped = is_shaped(line) && !m->has_steps;
 	if (m->is_shaped)
 		plan_model_read(&m->plan, line);
-}
-
-/* Scripts choose among the same few listeners again and again. */
-void model_read(struct model *m, const char *listen)
-{
-	static struct {
-		char listen[MODEL_LINE_MAX];
-		struct model is;
-	} known[64];
-	size_t n = strlen(listen), which = n;
-
-	for (size_t i = 0; i < n; i++)
-		which = which * 31 + (unsigned char)listen[i];
-	which %= sizeof(known) / sizeof(known[0]);
-	if (n >= sizeof(known[0].listen)) {
-		read_new(m, listen);
-		return;
-	}
-	if (!known[which].is.ref || memcmp(known[which].listen, listen, n + 1) != 0) {
-		read_new(&known[which].is, listen);
-		memcpy(known[which].listen, listen, n + 1);
-	}
-	*m = known[which].is;
 }
 
 /* As printf would, which under sanitizers is slow. */
