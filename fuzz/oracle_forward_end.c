@@ -49,7 +49,8 @@ void fw_note_reason(struct fw_run *r, struct fw_pair *p, int way, const struct s
 	if (s->reason == SB_WHY_NONE || p->way[way].is_noted)
 		return;
 	p->way[way].is_noted = true;
-	if (p->up && p->up->active > active)
+	/* What was held back for more to join it goes out with the end itself. */
+	if (p->up && p->up->active > active && p->way[SB_WAY_UP].plan.shape.join <= 1)
 		active = p->up->active;
 	if (s->reason == SB_WHY_IDLE && p->up && r->k->now < active + r->idle_timeout)
 		sb_found(WHO "ends with %s before its time", who(r, p, way), sb_reasons[s->reason].name);
