@@ -217,8 +217,9 @@ static bool ask_some(struct sb_server *srv)
 
 void sb_gate_turn(struct sb_server *srv)
 {
-	for (int i = 0; i < ROUNDS && ask_some(srv) && srv->gate.n > 0; i++)
-		;
+	for (int i = 0; i < ROUNDS && srv->gate.n > 0; i++)
+		if (!ask_some(srv))
+			break;
 }
 
 uint64_t sb_gate_next(struct sb_server *srv)
