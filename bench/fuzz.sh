@@ -6,9 +6,8 @@
 #
 # A second is one of processor time, so a busy machine changes little. Framings get inputs of 64 bytes, the others those
 # of their seeds that are at most 200 bytes long, and nothing longer is made of them. Two figures: by replay, these
-# inputs again and again, which is what is wanted so fast; and by libFuzzer, which makes others of them, that do more,
-# and looks at coverage. README.md says how to read it. Exit: 0 all as fast as wanted, 1 one is slower, 2 it could not
-# be measured.
+# inputs again and again; and by libFuzzer, which makes others of them, that do more, and looks at coverage. README.md
+# says how to read it. Exit: 0 all as fast as wanted, 1 one is slower, 2 it could not be measured.
 set -u -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 . ci/fuzz_lib.sh
@@ -104,9 +103,9 @@ report() {
 	for name in empty "${targets[@]}"; do
 		read -r want times < <(wanted_of "$name")
 		fast=$(($(median "$name" 2) * times)) again=$(($(median "$name" 3) * times)) verdict=
-		if [ "$want" != 0 ] && [ $again -lt "$want" ]; then
-			verdict=' SLOW' slow=1
-		fi
+		[ "$want" = 0 ] || [ $again -ge "$want" ] || verdict+=' SLOW by replay'
+		[ "$want" = 0 ] || [ $fast -ge "$want" ] || verdict+=' SLOW by libFuzzer'
+		[ -z "$verdict" ] || slow=1
 		printf '%-12s %12d %14s %12d %10s%s\n' "$name" $fast \
 			"$(awk -v a="$empty_fast" -v b=$fast 'BEGIN { printf "%.1f x as fast", a / b }')" \
 			$again "${want/#0/-}" "$verdict"

@@ -44,14 +44,15 @@ static void check_close(struct fw_run *r, struct fw_pair *p, int way, const stru
 
 void fw_note_reason(struct fw_run *r, struct fw_pair *p, int way, const struct sb_session *s)
 {
-	uint64_t active = p->client->active;
+	uint64_t active = p->client->active, up = p->up ? p->up->active : 0;
+	bool is_joining = p->way[SB_WAY_UP].plan.shape.join > 1;
 
 	if (s->reason == SB_WHY_NONE || p->way[way].is_noted)
 		return;
 	p->way[way].is_noted = true;
-	/* What was held back for more to join it goes out with the end itself. */
-	if (p->up && p->up->active > active && p->way[SB_WAY_UP].plan.shape.join <= 1)
-		active = p->up->active;
+	/* What was held back for more to join it goes out with the end itself, which is then due already. */
+	if (up > active && !(is_joining && up >= active + r->idle_timeout))
+		active = up;
 	if (s->reason == SB_WHY_IDLE && p->up && r->k->now < active + r->idle_timeout)
 		sb_found(WHO "ends with %s before its time", who(r, p, way), sb_reasons[s->reason].name);
 }

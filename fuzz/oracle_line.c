@@ -388,5 +388,5 @@ bool line_is_of_port(const struct run *r, uint32_t kind, const char *line, size_
 		return false;
 	at = memmem(line, n, word, strlen(word));
 	/* An option that a step sets is no listener's. */
-	return !at || strtoul(at + strlen(word), NULL, 10) > r->doors;
+	return at ? strtoul(at + strlen(word), NULL, 10) > r->doors : kind == SB_LOG_OPTION;
 }
