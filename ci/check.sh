@@ -47,7 +47,7 @@ begin() {
 	printf '\n== %s\n' "$step"
 }
 
-# count PASSED FAILED SKIPPED [REASON...]: what the step came to.
+# count PASSED FAILED SKIPPED [LINE...]: what the step came to, and what is to be said of it at the end.
 count() {
 	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 	local line
@@ -55,12 +55,18 @@ count() {
 	summary+=("$line")
 	shift 3
 	for line; do
-		summary+=("    skipped: $line")
+		summary+=("    $line")
 	done
+}
+
+# What a log says of what failed: the summary names it, should only that be left of the output.
+failures() { # LOG
+	grep -aE '^(FOUND|FAILED|SUMMARY:) |FAILED$|: error:' "$1" | head -n 12 | cut -c 1-300 | sed 's/^/failed: /'
 }
 
 # A step that is one command: passes or fails as a whole, and is quiet when it passes.
 one() {
+	local -a lines
 	begin "$1"
 	shift
 	if "$@" >"$work/log" 2>&1; then
@@ -71,14 +77,15 @@ one() {
 	head -n 150 "$work/log" # the first error says most
 	[ "$(wc -l <"$work/log")" -le 150 ] || { echo '[...]' && tail -n 10 "$work/log"; }
 	echo "FAILED: $step"
-	count 0 1 0
+	mapfile -t lines < <(failures "$work/log")
+	count 0 1 0 "${lines[@]}"
 	return 1
 }
 
 skip() {
 	begin "$1"
 	echo "skipped: $2"
-	count 0 0 1 "$2"
+	count 0 0 1 "skipped: $2"
 }
 
 # A step that is a runner with a JUnit report: junit STATUS REPORT.
@@ -181,6 +188,7 @@ static_analysis() {
 # A step that says itself what it came to, in its last line: N passed, N failed.
 counted() { # NAME COMMAND...
 	local p f
+	local -a lines=()
 	begin "$1"
 	shift
 	"$@" >"$work/log" 2>&1
@@ -189,8 +197,11 @@ counted() { # NAME COMMAND...
 	p=$(sed -n '$s/^\([0-9]*\) passed, [0-9]* failed$/\1/p' "$work/log")
 	f=$(sed -n '$s/^[0-9]* passed, \([0-9]*\) failed$/\1/p' "$work/log")
 	[ $status = 0 ] || [ "${f:-0}" != 0 ] || f=1
-	[ "${f:-1}" = 0 ] || echo "FAILED: $step"
-	count "${p:-0}" "${f:-1}" 0
+	if [ "${f:-1}" != 0 ]; then
+		echo "FAILED: $step"
+		mapfile -t lines < <(failures "$work/log")
+	fi
+	count "${p:-0}" "${f:-1}" 0 "${lines[@]}"
 }
 
 # Where addresses are more random than a sanitizer can bear, it dies at start, now and then (clang 17 and older).

@@ -187,11 +187,13 @@ static bool have_other_faults(const struct run *a, const struct run *b)
 	return a->k->faults != b->k->faults || memcmp(a->k->failed, b->k->failed, sizeof(a->k->failed)) != 0;
 }
 
-/* A receipt has times in it, and one that could not wait is later than the other; a port may fail for one of them. */
+/* A receipt has times in it, and one that could not wait is later than the other; a port may fail for one of them.
+ * After a lack of memory who asks for a receipt may be read before the one it is about, or after. */
 static bool is_told_otherwise(const struct run *a, const struct run *b, uint32_t i)
 {
 	return line_is_judged_late(a, &a->k->conn[i]) &&
-	       (a->count[SB_COUNT_WAIT_ERRORS] != b->count[SB_COUNT_WAIT_ERRORS] || have_other_faults(a, b));
+	       (a->count[SB_COUNT_WAIT_ERRORS] != b->count[SB_COUNT_WAIT_ERRORS] || have_other_faults(a, b) ||
+		a->has_lacked_memory || b->has_lacked_memory);
 }
 
 static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, uint32_t j, bool is_prefix)
@@ -310,8 +312,8 @@ static bool has_other_ports(const struct run *a, const struct run *b)
 void oracle_compare(const struct run *a, const struct run *b)
 {
 	bool is_any_crowded = a->is_crowded || b->is_crowded || is_any_spoilt(a) || is_any_spoilt(b);
-	bool is_all_spoilt =
-		(oracle_has_places(a) && is_any_crowded) || is_memory_raced(a) || is_memory_raced(b) || is_later(a, b);
+	bool is_all_spoilt = (oracle_has_places(a) && is_any_crowded) || is_memory_raced(a) || is_memory_raced(b) ||
+			     is_later(a, b) || a->k->is_accept_raced || b->k->is_accept_raced;
 
 	if (has_other_ports(a, b))
 		return;

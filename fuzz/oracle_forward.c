@@ -167,14 +167,16 @@ static void check_gate(struct fw_run *r, struct fw_pair *p, int way)
 	bool is_gone = c->is_rst || c->is_gone, is_vague = w->has_given_way || r->is_hurt;
 	/* Where the peer's kernel has it is enough for one gate, and when that is nobody sees on a unix socket. */
 	bool by_ack = shape->gate == SB_GATE_ACK && c->addr.family != SB_UNIX;
-	uint64_t opened = shape->gate == SB_GATE_TIME ? w->gated_at : by_ack ? c->come_at : c->read_at;
+	/* Of who is gone the gate opens though nothing comes to it: not before the piece was sent is all that holds. */
+	bool by_time = shape->gate == SB_GATE_TIME || is_gone || is_vague;
+	uint64_t opened = by_time ? w->gated_at : by_ack ? c->come_at : c->read_at;
 
 	if (!w->is_gated)
 		return;
 	w->is_gated = false;
 	if (r->k->now < opened + shape->gap)
 		sb_found(WHO "sends a piece before gap= has passed", who(r, p, way));
-	if (is_gone || is_vague || shape->gate == SB_GATE_TIME)
+	if (by_time)
 		return;
 	if (shape->gate == SB_GATE_ACK ? c->come_n != c->out_n : c->read_n != c->out_n)
 		sb_found(WHO "sends a piece, and the last has not been %s: %llu of %llu bytes", who(r, p, way),

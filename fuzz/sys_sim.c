@@ -203,6 +203,14 @@ static struct sim_conn *first_waiting(struct sb_sys *k, int fd)
 	return NULL;
 }
 
+/* An accept that fails holds back the listener that is looked at first: which of several that is, is no promise. */
+static void note_race(struct sb_sys *k, int fd)
+{
+	for (uint32_t i = 0; i < k->conns; i++)
+		if (!k->conn[i].is_dgram && !k->conn[i].is_accepted && k->conn[i].listener_fd != fd)
+			k->is_accept_raced = true;
+}
+
 static int accept_now(struct sb_sys *k, int fd, struct sim_conn *c, struct sb_addr *peer, const void *site)
 {
 	const struct sim_fd *l = sim_get(k, fd, "accept");
@@ -219,8 +227,10 @@ static int accept_now(struct sb_sys *k, int fd, struct sim_conn *c, struct sb_ad
 		c->is_accepted = c->is_closed = c->is_spoilt = true;
 		c->end = SIM_END_RST;
 	}
-	if (r < 0)
+	if (r < 0) {
+		note_race(k, fd);
 		return r;
+	}
 	f = sim_make(k, SIM_STREAM);
 	if (!f)
 		return -EMFILE;

@@ -185,6 +185,7 @@ struct sb_sys {
 	bool is_sweep_over;         /* it would have failed anyway */
 	bool is_spared;             /* calls are not counted, and a sweep passes them over */
 	struct sim_seen *seen;      /* room for SIM_CALLS_SEEN of them, or NULL */
+	bool is_accept_raced;       /* an accept failed, where somebody waited at another listener too */
 	uint32_t faults;            /* calls that were made to fail, so far; hung on a connection: its is_spoilt */
 	uint32_t failed[SIM_CALLS]; /* of each call, without those for which there was no descriptor */
 	int fault_err;              /* of the last that somebody hears of */
