@@ -286,8 +286,7 @@ static bool is_raced(const struct fw_pair *p, const struct fw_pair *q, int way)
 	uint8_t x = p->way[way].reason, y = q->way[way].reason;
 
 	return ((x == SB_WHY_EOF && y == SB_WHY_ACROSS) || (x == SB_WHY_ACROSS && y == SB_WHY_EOF)) &&
-	       p->way[!way].reason == SB_WHY_EOF && q->way[!way].reason == SB_WHY_EOF && fw_from(p, way)->is_fin &&
-	       fw_from(q, way)->is_fin;
+	       p->client->is_fin && q->client->is_fin && p->up->is_fin && q->up->is_fin;
 }
 
 void fw_compare(const struct fw_run *a, const struct fw_run *b)
