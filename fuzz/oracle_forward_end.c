@@ -280,13 +280,10 @@ static void compare_end(const struct fw_run *a, const struct fw_run *b, uint32_t
 			 a->backend);
 }
 
-/* Both ends were there, and one could not be passed on: whether the other has been read before that is no promise. */
-static bool is_raced(const struct fw_pair *p, const struct fw_pair *q, int way)
+/* What of the one side is read before it is seen that the other has closed altogether is no promise. */
+static bool is_any_gone(const struct fw_pair *p)
 {
-	uint8_t x = p->way[way].reason, y = q->way[way].reason;
-
-	return ((x == SB_WHY_EOF && y == SB_WHY_ACROSS) || (x == SB_WHY_ACROSS && y == SB_WHY_EOF)) &&
-	       p->client->is_fin && q->client->is_fin && p->up->is_fin && q->up->is_fin;
+	return p->client->is_gone || (p->up && p->up->is_gone);
 }
 
 void fw_compare(const struct fw_run *a, const struct fw_run *b)
@@ -296,7 +293,7 @@ void fw_compare(const struct fw_run *a, const struct fw_run *b)
 	for (uint32_t i = 0; i < a->pairs; i++) {
 		const struct fw_pair *p = &a->pair[i], *q = &b->pair[i];
 
-		if (is_any_spoilt(p) || is_any_spoilt(q))
+		if (is_any_spoilt(p) || is_any_spoilt(q) || is_any_gone(p) || is_any_gone(q))
 			continue;
 		if (!p->up != !q->up)
 			sb_found("backends differ: pair %u: one of them connects", i);
@@ -304,7 +301,7 @@ void fw_compare(const struct fw_run *a, const struct fw_run *b)
 		if (p->up)
 			compare_end(a, b, i, p->up, q->up);
 		for (int way = 0; way < SB_WAYS && p->up; way++)
-			if (p->way[way].reason != q->way[way].reason && !is_raced(p, q, way))
+			if (p->way[way].reason != q->way[way].reason)
 				sb_found("backends differ: pair %u %s: %s ends it with %s, %s with %s", i,
 					 fw_way_names[way], a->backend, sb_reasons[p->way[way].reason].name, b->backend,
 					 sb_reasons[q->way[way].reason].name);
