@@ -156,7 +156,7 @@ static bool take_answer(struct answers *a, const char **text)
 static bool has_all(const struct answers *a)
 {
 	return a->s->reason == SB_WHY_EOF && a->c->out_n < SIM_OUT_MAX && !a->c->is_spoilt && !a->c->is_rst &&
-	       !a->c->is_gone && a->s->how != SB_CLOSE_RESET;
+	       !a->c->is_gone && a->s->how != SB_CLOSE_RESET && !a->r->peer[number_of(a)].is_killed;
 }
 
 /* From here on it is served. */

@@ -302,8 +302,10 @@ void time_check_close(const struct run *r, const struct sim_conn *c, const struc
 		  (c->is_shut && !cut_is_lingering(r, c) && most && c->in_n - c->shut_in_n > most);
 	if (is_reset && (is_over || (m->is_shaped && cut_of(r, c)->is_vague)))
 		return;
-	/* A stop comes before a source asks for its next send, or behind: from here one cannot tell. */
-	if (is_reset && p->reason == SB_WHY_STOP && cut_may_linger(r, c) && linger_end(r, c, p) <= r->k->now)
+	/* A stop, or the end of its life, comes before a source asks for its next send, or behind: from here one cannot
+	 * tell. */
+	if (is_reset && (p->reason == SB_WHY_STOP || p->reason == SB_WHY_LIFE) && cut_may_linger(r, c) &&
+	    linger_end(r, c, p) <= r->k->now)
 		return;
 	/* Whose life is over as soon as reading goes on: the peer's end may be read at that very moment. */
 	if (!is_reset && c->is_fin_seen && cut_is_lingering(r, c) && (end_at(r, c, p) == r->k->now || is_vague(r)))
