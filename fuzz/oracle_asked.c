@@ -87,6 +87,23 @@ static void check_bytes(const struct asked *a, uint32_t n)
 		sb_found("%s: connection %u: is sent more than limit=", a->r->backend, a->i);
 }
 
+/* The clock or a stop ended it, at any place of what went and came. */
+static bool is_cut_off(const struct asked *a)
+{
+	switch (a->r->peer[a->i].reason) {
+	case SB_WHY_LIFE:
+	case SB_WHY_MAXLIFE:
+	case SB_WHY_IDLE:
+	case SB_WHY_FRAME:
+	case SB_WHY_SLOW:
+	case SB_WHY_STOP:
+	case SB_WHY_KILLED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* For its receipt: the answer ends a piece as well, where anything is proven; and what is written in ways that
  * plan_model.h does not read is left out. */
 static void find_pieces(const struct asked *a, const char *line, bool has_answer)
@@ -94,7 +111,7 @@ static void find_pieces(const struct asked *a, const char *line, bool has_answer
 	struct cut *cut = &a->r->cut[a->i];
 
 	if (strchr(line, '\\') || fuzz_find(line, "file=") || strlen(line) > LINE_MAX_READ ||
-	    a->c->out_n >= SIM_OUT_MAX)
+	    a->c->out_n >= SIM_OUT_MAX || is_cut_off(a))
 		return;
 	cut->is_asked = true;
 	cut->pieces = cut->unit = 0;

@@ -209,7 +209,8 @@ static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, 
 	if (!is_prefix && x->out_n != y->out_n)
 		sb_found("backends differ: connection %u: %s sent %llu bytes, %s %llu", i, a->backend,
 			 (unsigned long long)x->out_n, b->backend, (unsigned long long)y->out_n);
-	if (!is_prefix && x->in_n != y->in_n && !is_blind(a, i))
+	/* A reset takes with it what has not been read yet. */
+	if (!is_prefix && x->in_n != y->in_n && !is_blind(a, i) && !(x->is_rst && y->is_rst))
 		sb_found("backends differ: connection %u: %s received %u bytes, %s %u", i, a->backend, x->in_n,
 			 b->backend, y->in_n);
 	for (uint32_t at = 0; memcmp(x->out, y->out, n) != 0 && at < n; at++)
