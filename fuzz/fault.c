@@ -170,13 +170,15 @@ static enum show show_of(enum sim_call call, int err)
 /* Whoever was hit by it, and only he, ends by it; unless he was ending already. */
 static void check_ends(const struct run *base, const struct run *hurt, int err)
 {
-	for (uint32_t i = 0; i < hurt->k->conns && i < base->k->conns; i++) {
+	for (uint32_t i = 0; i < hurt->k->conns; i++) {
 		const struct peer *p = &hurt->peer[i];
+		uint32_t j = oracle_same_as(hurt, i, base);
 		/* Who was gone before he was served has nothing that could end. */
-		bool is_hit = p->is_served && hurt->k->conn[i].is_spoilt && !base->k->conn[i].is_spoilt;
+		bool is_hit =
+			j < base->k->conns && p->is_served && hurt->k->conn[i].is_spoilt && !base->k->conn[j].is_spoilt;
 		bool is_ended = p->reason == SB_WHY_RESET || p->reason == SB_WHY_IO;
 
-		if (is_hit && !is_ended && p->reason != base->peer[i].reason)
+		if (is_hit && !is_ended && p->reason != base->peer[j].reason)
 			sb_found("%s: connection %u: ends with %s", hurt->backend, i, sb_reasons[p->reason].name);
 		if (is_hit && is_ended && !is_told(err) && hurt->k->sweep_hit != SIM_CALL_SHUTDOWN)
 			sb_found("%s: connection %u: ends with %s, and does not say why", hurt->backend, i,

@@ -251,6 +251,9 @@ void oracle_over(struct run *r);
 
 /* What one connection leaves free, or leaves later, is another's. */
 bool oracle_has_places(const struct run *r);
+/* Who came to b by the same event; b->k->conns for nobody. Where somebody found no listener any more, or one more came,
+ * those after him have other numbers. */
+uint32_t oracle_same_as(const struct run *a, uint32_t i, const struct run *b);
 uint32_t oracle_number(const struct run *r, const struct sim_conn *c);
 struct sb_conn *oracle_conn(const struct run *r, int fd);
 /* Finds the messages that are whole now. */

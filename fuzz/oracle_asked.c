@@ -87,17 +87,15 @@ static void check_bytes(const struct asked *a, uint32_t n)
 		sb_found("%s: connection %u: is sent more than limit=", a->r->backend, a->i);
 }
 
-/* The clock or a stop ended it, at any place of what went and came. */
-static bool is_cut_off(const struct asked *a)
+/* What else ends it may do so before its answer has left, or while it joins. */
+static bool is_over_in_order(const struct asked *a)
 {
 	switch (a->r->peer[a->i].reason) {
-	case SB_WHY_LIFE:
-	case SB_WHY_MAXLIFE:
-	case SB_WHY_IDLE:
-	case SB_WHY_FRAME:
-	case SB_WHY_SLOW:
-	case SB_WHY_STOP:
-	case SB_WHY_KILLED:
+	case SB_WHY_EOF:
+	case SB_WHY_DONE:
+	case SB_WHY_BYTES:
+	case SB_WHY_LIMIT:
+	case SB_WHY_PIECES:
 		return true;
 	default:
 		return false;
@@ -111,7 +109,7 @@ static void find_pieces(const struct asked *a, const char *line, bool has_answer
 	struct cut *cut = &a->r->cut[a->i];
 
 	if (strchr(line, '\\') || fuzz_find(line, "file=") || strlen(line) > LINE_MAX_READ ||
-	    a->c->out_n >= SIM_OUT_MAX || is_cut_off(a))
+	    a->c->out_n >= SIM_OUT_MAX || !is_over_in_order(a))
 		return;
 	cut->is_asked = true;
 	cut->pieces = cut->unit = 0;

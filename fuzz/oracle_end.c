@@ -256,9 +256,7 @@ static bool is_later(const struct run *a, const struct run *b)
 	return a->k->slept != b->k->slept;
 }
 
-/* Who came by the same event; b->k->conns for nobody. Where somebody found no listener any more, those after him have
- * other numbers. */
-static uint32_t same_as(const struct run *a, uint32_t i, const struct run *b)
+uint32_t oracle_same_as(const struct run *a, uint32_t i, const struct run *b)
 {
 	uint32_t j = 0;
 
@@ -322,7 +320,7 @@ void oracle_compare(const struct run *a, const struct run *b)
 		sb_found("backends differ: %u connections with %s, %u with %s", a->k->conns, a->backend, b->k->conns,
 			 b->backend);
 	for (uint32_t i = 0; i < a->k->conns; i++) {
-		uint32_t j = same_as(a, i, b);
+		uint32_t j = oracle_same_as(a, i, b);
 		bool is_spoilt = is_all_spoilt || is_spoilt_one(a, i) || (j < b->k->conns && is_spoilt_one(b, j)) ||
 				 a->peer[i].begin == PEER_OF_PORT || a->peer[i].is_unsteady;
 

@@ -204,11 +204,11 @@ static bool is_foreign(const struct answers *a, uint32_t from, uint32_t to)
 	return n == 0 ? to - from == 2 : n >= 9 && starts(line + n - 9, " HTTP/1.");
 }
 
-/* Of a line behind the first: that was all, exactly when nobody would have said it. Who was told to stop before ends by
- * that. */
+/* Of a line behind the first: that was all, exactly when nobody would have said it. Who was told to stop before, or has
+ * lived as long as he may, ends by that. */
 static void check_foreign(const struct answers *a, bool is_one)
 {
-	bool is_stopped = a->s->reason == SB_WHY_STOP || a->s->reason == SB_WHY_KILLED;
+	bool is_stopped = a->s->reason == SB_WHY_STOP || a->s->reason == SB_WHY_KILLED || a->s->reason == SB_WHY_LIFE;
 
 	if (is_one && (a->at < a->n || (a->s->reason != SB_WHY_FOREIGN && !is_stopped)))
 		sb_found("%s: connection %u: is refused a line of another protocol, and goes on, to end with %s",
