@@ -18,10 +18,10 @@ afl_target=server afl_seconds=20
 # How many inputs: some seconds' worth.
 runs_of() { # TARGET
 	case $1 in
-	server) echo 40000 ;;
+	server | forward) echo 25000 ;;
 	config | log | open | sockopt | script) echo 25000 ;;
-	backend) echo 15000 ;;
-	fault) echo 12000 ;;
+	backend) echo 10000 ;;
+	fault) echo 8000 ;;
 	*) echo 50000 ;;
 	esac
 }
