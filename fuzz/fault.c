@@ -175,7 +175,7 @@ static void check_ends(const struct run *base, const struct run *hurt, int err)
 		uint32_t j = oracle_same_as(hurt, i, base);
 		/* Who was gone before he was served has nothing that could end. */
 		bool is_hit =
-			j < base->k->conns && p->is_served && hurt->k->conn[i].is_spoilt && !base->k->conn[j].is_spoilt;
+			j < base->k->conns && p->is_served && hurt->k->conn[i].is_swept && !base->k->conn[j].is_spoilt;
 		bool is_ended = p->reason == SB_WHY_RESET || p->reason == SB_WHY_IO;
 
 		if (is_hit && !is_ended && p->reason != base->peer[j].reason)

@@ -188,12 +188,12 @@ static bool have_other_faults(const struct run *a, const struct run *b)
 }
 
 /* A receipt has times in it, and one that could not wait is later than the other; a port may fail for one of them.
- * After a lack of memory who asks for a receipt may be read before the one it is about, or after. */
+ * Where several come at once, or after a lack of memory, who asks what there is may be read before what it is about. */
 static bool is_told_otherwise(const struct run *a, const struct run *b, uint32_t i)
 {
 	return line_is_judged_late(a, &a->k->conn[i]) &&
 	       (a->count[SB_COUNT_WAIT_ERRORS] != b->count[SB_COUNT_WAIT_ERRORS] || have_other_faults(a, b) ||
-		a->has_lacked_memory || b->has_lacked_memory);
+		a->has_lacked_memory || b->has_lacked_memory || a->is_crowded || b->is_crowded);
 }
 
 static void compare_bytes(const struct run *a, const struct run *b, uint32_t i, uint32_t j, bool is_prefix)

@@ -67,7 +67,7 @@ static int recv_fault(struct sb_sys *k, struct sim_conn *c, const void *site)
 
 	c->fail_in = 0;
 	if (err == 0)
-		err = sim_fault(k, SIM_CALL_RECV, site);
+		err = sim_fault_of(k, c, SIM_CALL_RECV, site);
 	if (err == 0 && c->eintr_in > 0 && c->eintr_in--)
 		err = -EINTR;
 	else if (err == 0 && c->again_in > 0 && c->again_in--)
@@ -135,7 +135,7 @@ static int send_fault(struct sb_sys *k, struct sim_conn *c, const void *site)
 
 	c->fail_out = 0;
 	if (err == 0)
-		err = sim_fault(k, SIM_CALL_SEND, site);
+		err = sim_fault_of(k, c, SIM_CALL_SEND, site);
 	if (err == 0 && c->eintr_out > 0 && c->eintr_out--)
 		err = -EINTR;
 	else if (err == 0 && c->again_out > 0 && c->again_out--)

@@ -69,6 +69,14 @@ int sim_fault(struct sb_sys *k, enum sim_call call, const void *site)
 	return err;
 }
 
+int sim_fault_of(struct sb_sys *k, struct sim_conn *c, enum sim_call call, const void *site)
+{
+	int err = sim_fault(k, call, site);
+
+	c->is_swept = c->is_swept || (err && k->calls == k->sweep_at && k->sweep_hit == call);
+	return err;
+}
+
 static int row_of(uint8_t letter)
 {
 	for (int i = 0; i < FAULTS; i++)

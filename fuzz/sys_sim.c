@@ -324,7 +324,7 @@ struct sim_conn *sim_stream(struct sb_sys *k, int fd, const char *call)
 int sb_sys_shutdown_write(struct sb_sys *k, int fd)
 {
 	struct sim_conn *c = sim_stream(k, fd, "shutdown");
-	int r = c->fail_shut ? c->fail_shut : sim_fault(k, SIM_CALL_SHUTDOWN, SIM_SITE);
+	int r = c->fail_shut ? c->fail_shut : sim_fault_of(k, c, SIM_CALL_SHUTDOWN, SIM_SITE);
 
 	c->fail_shut = 0;
 	if (k->on_done)

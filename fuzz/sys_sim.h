@@ -146,6 +146,7 @@ struct sim_conn {
 	bool is_full;                           /* a send was told so, and nothing has been heard since */
 	int add_err;                            /* why it could not be registered */
 	bool is_spoilt;                         /* a failure was made up: it may end another way */
+	bool is_swept;                          /* and it was the one of the sweep */
 	enum sim_end end;                       /* how the server closed */
 	uint64_t opened, active, in_at, out_at; /* when: come, then accepted; the last byte either way, in, out */
 	uint32_t recvs, sends;
@@ -294,6 +295,8 @@ struct sim_conn *sim_stream(struct sb_sys *k, int fd, const char *call);
 #define SIM_SITE __builtin_return_address(0)
 /* -errno if this call is to fail, else 0. */
 int sim_fault(struct sb_sys *k, enum sim_call call, const void *site);
+/* The same, of a call on one connection. */
+int sim_fault_of(struct sb_sys *k, struct sim_conn *c, enum sim_call call, const void *site);
 /* Everything the peer has sent is here. */
 void sim_push(struct sim_conn *c);
 /* Something has changed about this descriptor: an edge. */
