@@ -409,8 +409,9 @@ bool cut_may_linger(const struct run *r, const struct sim_conn *c)
 
 	if (!model_of(r, c)->is_shaped || (close != PLAN_HALF && close != PLAN_STALL) || p->reason == SB_WHY_NONE)
 		return false;
+	/* That it cannot say its end it learns by the next read, which may have to wait for memory. */
 	if (close == PLAN_HALF)
-		return c->is_shut;
+		return c->is_shut || c->is_lost;
 	return owed(r, c) == 0 && !cut_is_waiting(r, c);
 }
 
