@@ -61,7 +61,8 @@ count() {
 
 # What a log says of what failed: the summary names it, should only that be left of the output.
 failures() { # LOG
-	grep -aE '^(FOUND|FAILED|SUMMARY:) |FAILED$|: error:' "$1" | head -n 12 | cut -c 1-300 | sed 's/^/failed: /'
+	{ grep -aE '^(FOUND|FAILED|SUMMARY:) |FAILED$|: error:' "$1" || head -n 3 "$1"; } | head -n 12 | cut -c 1-300 |
+		sed 's/^/failed: /'
 }
 
 # A step that is one command: passes or fails as a whole, and is quiet when it passes.

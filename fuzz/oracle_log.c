@@ -296,8 +296,8 @@ static void check_suppressed(struct run *r, const char *line, size_t n)
 	}
 }
 
-/* Who is closed in the very turn in which all are is not among those that are open; and a stop that came while the server
- * slept for want of memory is heeded after what else has come. */
+/* Who is closed in the very turn in which all are is not among those that are open; and a stop that came while the
+ * server slept for want of memory is heeded after what else has come. */
 static bool is_open_other(const struct run *r, const char *due, const char *line, size_t n)
 {
 	const char *is = r->stops > 1 || r->k->slept ? memmem(line, n, "open", 4) : NULL;
