@@ -147,23 +147,17 @@ fuzz_seeds() { # TARGET
 	fi
 }
 
-# Where what is compared are addresses, they are to be the same ones; not everywhere may that be asked for.
-fuzz_fixed() {
-	[ -n "${fuzz_is_ordered-}" ] && setarch -R true 2>/dev/null && echo setarch -R
-}
-
 # fuzz_libfuzzer TARGET CORPUS ARGUMENT...: from corpus/TARGET, new inputs to CORPUS. Prints what libFuzzer prints, and
 # the finds. 0: nothing found, 1: a find, 2: it could not run.
 fuzz_libfuzzer() {
-	local target=$1 corpus=$2 artifacts=$fuzz_room/artifacts log=$fuzz_room/log status line dict seeds fixed
+	local target=$1 corpus=$2 artifacts=$fuzz_room/artifacts log=$fuzz_room/log status line dict seeds
 	shift 2
 	rm -rf "$artifacts"
 	mkdir -p "$corpus" "$artifacts"
 	dict=$(fuzz_dict "$target")
 	seeds=$(fuzz_seeds "$target")
-	read -r -a fixed < <(fuzz_fixed)
 	# What is behind it outlives a Ctrl-C, or it would end for want of a reader.
-	"${fixed[@]}" "$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 \
+	"$fuzz_build/fuzz_$target" -max_len=$fuzz_max_len -timeout=10 -rss_limit_mb=2048 \
 		${dict:+-dict="$dict"} -artifact_prefix="$artifacts/" "$@" "$corpus" "$seeds" 2>&1 |
 		(trap '' INT TERM && tee "$log" | sed -u '/^###### Recommended dictionary/,/^###### End of/d')
 	status=${PIPESTATUS[0]}
